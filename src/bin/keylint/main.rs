@@ -1,0 +1,2 @@
+//! The keylint command.
+fn main() {}

@@ -1,0 +1,8 @@
+//! keylint finds leaked and hard-coded access keys.
+
+pub mod config;
+pub mod detect;
+pub mod model;
+pub mod report;
+pub mod rules;
+pub mod scan;

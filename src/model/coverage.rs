@@ -1,0 +1,102 @@
+//! What a run scanned, what it left out on purpose, and what it could not scan.
+//!
+//! A run that holds a [`Problem`] is not done whole and never ends as clean.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Why something was left out on purpose. Counted, and not an error.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum LeftOut {
+    /// Directory entries matched by `.gitignore`, `.ignore` or a global exclude; a directory counts once.
+    Ignored,
+    /// Entries matched by `--exclude` or the configuration's `exclude`; a directory counts once.
+    Excluded,
+    /// Entries whose name starts with a dot, with `--no-hidden`; a directory counts once.
+    Hidden,
+    /// `.git` directories, which hold a repository's own data.
+    GitDirectory,
+    /// Symbolic links, without `--follow`.
+    SymbolicLink,
+    /// FIFOs, sockets and devices met in a directory.
+    SpecialFile,
+}
+
+impl LeftOut {
+    /// A short plural for a summary: "3 ignored entries".
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Ignored => "matched by ignore files",
+            Self::Excluded => "excluded",
+            Self::Hidden => "hidden",
+            Self::GitDirectory => ".git directories",
+            Self::SymbolicLink => "symbolic links",
+            Self::SpecialFile => "special files",
+        }
+    }
+}
+
+/// What kind of input could not be scanned whole.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// A file or directory could not be opened or read.
+    Unreadable,
+    /// A path that was asked for does not exist, or vanished before it was read.
+    Missing,
+    /// A file became shorter while it was read.
+    Changed,
+    /// A limit was reached: a size given with `--max-file-size`, or a built-in bound.
+    OverLimit,
+    /// keylint itself failed on this input.
+    Internal,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+/// One input that was not scanned, or not scanned whole.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// The path that was not scanned; `None` when the whole run is concerned.
+    pub path: Option<PathBuf>,
+    /// What went wrong, for machines.
+    pub kind: ProblemKind,
+    /// What went wrong, for people. Never holds scanned content.
+    pub message: String,
+}
+
+/// What one run covered.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// Blobs scanned (files, or standard input).
+    pub files: u64,
+    /// Bytes scanned.
+    pub bytes: u64,
+    /// Wall time of the scan.
+    pub elapsed: Duration,
+    /// How many entries were left out on purpose, by reason.
+    pub left_out: BTreeMap<LeftOut, u64>,
+    /// Inputs not scanned whole, sorted by path.
+    pub problems: Vec<Problem>,
+    /// Findings that are documentation examples or placeholders and were not asked for.
+    pub examples: u64,
+    /// Findings below the confidence asked for.
+    pub below_confidence: u64,
+}
+
+impl Coverage {
+    /// Whether everything that was asked for was scanned whole.
+    pub fn is_complete(&self) -> bool {
+        self.problems.is_empty()
+    }
+}

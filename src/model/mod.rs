@@ -1,0 +1,10 @@
+//! The shared nouns: spans, secrets, blobs, findings and coverage.
+//!
+//! Layer 0: nothing here reads a file, matches a pattern or knows a report format, and nothing here imports another
+//! module of the crate.
+
+pub mod blob;
+pub mod coverage;
+pub mod finding;
+pub mod secret;
+pub mod span;

@@ -1,0 +1,1 @@
+//! How much of a secret anyone may see, in every format, snippets included.

@@ -1,0 +1,1 @@
+//! keylint's one integration target. A line per module says what belongs there.
