@@ -2,6 +2,7 @@
 //! direction of the text, or hides.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthChar;
 
@@ -16,6 +17,27 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     for character in text.chars() {
         if deceives(character) {
             escaped.push_str(&spelled(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// The same for text that is JSON already, without loss: `\u202e` and the like, which every JSON reader undoes.
+///
+/// Characters below U+0020 are left alone: inside strings a JSON writer has escaped them, outside they are layout.
+pub(super) fn escape_json(json: &str) -> Cow<'_, str> {
+    let hidden = |character: char| character >= '\u{7f}' && deceives(character);
+    if !json.contains(hidden) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                write!(escaped, "\\u{unit:04x}").expect("a String takes every write");
+            }
         } else {
             escaped.push(character);
         }
@@ -88,6 +110,15 @@ mod tests {
         assert_eq!(escape("plain 日本 é"), "plain 日本 é");
         assert_eq!(escape("a\u{1b}[31m\nb\u{9b}c"), "a\\u{1b}[31m\\nb\\u{9b}c");
         assert_eq!(escape("\u{202e}gnp.\u{200b}\u{feff}"), "\\u{202e}gnp.\\u{200b}\\u{feff}");
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let text = "a\u{202e}b\u{e0041}c\u{7f}\u{9b}é\u{1b}\n";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let escaped = escape_json(&json);
+        assert!(!escaped.contains(|c: char| c != '\n' && deceives(c)), "{escaped}");
+        assert_eq!(serde_json::from_str::<Vec<String>>(&escaped).unwrap(), [text]);
     }
 
     #[test]

@@ -1,12 +1,19 @@
 //! Findings → bytes on a writer. One file a format; none of them knows a terminal, a file or an exit status.
 //!
 //! Every format is one function, `write(&Report, &Options, &mut dyn Write) -> io::Result<()>`, which fails only where
-//! its writer does. Every byte of a credential that reaches a report, and every line of scanned text, goes through
+//! its writer does. [`json`] and [`jsonl`] specify their wire format on the types that write it and can print it as a
+//! JSON Schema. Every byte of a credential that reaches a report, and every line of scanned text, goes through
 //! [`redact`]; scanned text that is meant for a terminal also goes through [`escape`].
 
 pub mod escape;
+pub mod json;
+pub mod jsonl;
 pub mod redact;
 pub mod text;
+
+use std::path::Path;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::model::coverage::Coverage;
 use crate::model::finding::Finding;
@@ -72,4 +79,19 @@ pub enum Verbosity {
     Quiet,
     /// Also what to do about leaked keys, and a summary.
     Normal,
+}
+
+/// Bytes of a path that stand as they are in a URI.
+const PATH_IN_URI: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// A path as the path of a URI: its bytes percent-encoded, `/` between components.
+fn percent_encoded(path: &Path) -> String {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if std::path::MAIN_SEPARATOR == '/' {
+        return percent_encode(bytes, PATH_IN_URI).to_string();
+    }
+    let slashed: Vec<u8> =
+        bytes.iter().map(|&byte| if byte == b'\\' { b'/' } else { byte }).collect();
+    percent_encode(&slashed, PATH_IN_URI).to_string()
 }

@@ -15,7 +15,7 @@ use keylint::model::finding::{
 };
 use keylint::model::secret::{Excerpt, Secret};
 use keylint::model::span::{LineCursor, Position, Span, line_around};
-use keylint::report::{Color, Options, Report, Secrets, text};
+use keylint::report::{Color, Options, Report, Secrets, json, jsonl, text};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::{Kind, expand};
 use proptest::prelude::*;
@@ -23,7 +23,8 @@ use proptest::prelude::*;
 type Write = fn(&Report, &Options, &mut dyn io::Write) -> io::Result<()>;
 
 /// Every format there is.
-pub(crate) const FORMATS: [(&str, Write); 1] = [("text", text::write)];
+pub(crate) const FORMATS: [(&str, Write); 3] =
+    [("text", text::write), ("json", json::write), ("jsonl", jsonl::write)];
 
 /// Two rules, enough for titles and for SARIF's descriptors.
 pub(crate) fn rules() -> RuleSet {
