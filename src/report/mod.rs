@@ -9,6 +9,7 @@ pub mod escape;
 pub mod json;
 pub mod jsonl;
 pub mod redact;
+pub mod sarif;
 pub mod text;
 
 use std::path::Path;

@@ -15,7 +15,7 @@ use keylint::model::finding::{
 };
 use keylint::model::secret::{Excerpt, Secret};
 use keylint::model::span::{LineCursor, Position, Span, line_around};
-use keylint::report::{Color, Options, Report, Secrets, json, jsonl, text};
+use keylint::report::{Color, Options, Report, Secrets, json, jsonl, sarif, text};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::{Kind, expand};
 use proptest::prelude::*;
@@ -23,8 +23,12 @@ use proptest::prelude::*;
 type Write = fn(&Report, &Options, &mut dyn io::Write) -> io::Result<()>;
 
 /// Every format there is.
-pub(crate) const FORMATS: [(&str, Write); 3] =
-    [("text", text::write), ("json", json::write), ("jsonl", jsonl::write)];
+pub(crate) const FORMATS: [(&str, Write); 4] = [
+    ("text", text::write),
+    ("json", json::write),
+    ("jsonl", jsonl::write),
+    ("sarif", sarif::write),
+];
 
 /// Two rules, enough for titles and for SARIF's descriptors.
 pub(crate) fn rules() -> RuleSet {
