@@ -1,1 +1,6 @@
 //! keylint's one integration target. A line per module says what belongs there.
+
+mod corpus; // reads and expands fixtures, scans texts in a temporary directory
+mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
+mod repository; // what the files of this repository may hold
+mod rules; // the texts and examples of the rule files
