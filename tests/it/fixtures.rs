@@ -3,16 +3,19 @@
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use keylint::rules::placeholder::{Kind, value};
+
 use crate::corpus::{Credential, Encoding, Fixture, fixtures, scan};
 
-/// How often each shape is filled with other values.
-const ROUNDS: u32 = 4;
+/// What is added to the placeholders' numbers, one scan each. A shape has to be found whatever its values are; these
+/// make the first secret of a file begin or end with each of the characters that are no letters, or with neither.
+const ROUNDS: [u32; 6] = [0, 20, 90, 540, 1850, 2550];
 
 /// Scans all `fixtures` and fails with every difference there is.
 fn check(fixtures: &[Fixture], encoding: Encoding) {
     let mut report = String::new();
     let mut failed = 0;
-    for round in 0..ROUNDS {
+    for round in ROUNDS {
         let expanded: Vec<_> =
             fixtures.iter().map(|fixture| fixture.expanded(encoding, round)).collect();
         let files: Vec<(PathBuf, Vec<u8>)> = fixtures
@@ -30,7 +33,7 @@ fn check(fixtures: &[Fixture], encoding: Encoding) {
         }
         assert!(found.is_empty(), "findings in files that were not written: {:?}", found.keys());
     }
-    let scanned = fixtures.len() * ROUNDS as usize;
+    let scanned = fixtures.len() * ROUNDS.len();
     assert!(failed == 0, "{failed} of {scanned} files ({encoding:?}) differ\n{report}");
 }
 
@@ -41,7 +44,7 @@ fn describe(
     expected: &[Credential],
     found: &[Credential],
 ) {
-    writeln!(report, "\n{} (round {round})", fixture.path.display()).unwrap();
+    writeln!(report, "\n{} (placeholders + {round})", fixture.path.display()).unwrap();
     for missed in expected.iter().filter(|credential| !found.contains(credential)) {
         writeln!(report, "    expected  {missed}").unwrap();
     }
@@ -105,13 +108,22 @@ fn folders_hold_what_their_names_say() {
 }
 
 #[test]
+fn rounds_bring_symbols_to_both_ends() {
+    let secrets = ROUNDS.map(|round| value(Kind::AwsSecretAccessKey, round + 1));
+    for symbol in ['/', '+'] {
+        assert!(secrets.iter().any(|secret| secret.starts_with(symbol)), "{symbol} at the start");
+        assert!(secrets.iter().any(|secret| secret.ends_with(symbol)), "{symbol} at the end");
+    }
+}
+
+#[test]
 fn expected_places_are_those_of_the_bytes_on_disk() {
     let fixture = Fixture {
         path: "é.env".into(),
         text: "\u{feff}# é 🔑\nID={{aws-access-key-id:7}}\n".into(),
     };
     for encoding in [Encoding::AsIs, Encoding::Crlf, Encoding::Utf16] {
-        let (bytes, credentials) = fixture.expanded(encoding, 3);
+        let (bytes, credentials) = fixture.expanded(encoding, 30);
         let (start, end, _) = credentials[0].parts[0];
         let value: Vec<u8> =
             bytes[start as usize..end as usize].iter().copied().filter(|&byte| byte != 0).collect();
