@@ -234,7 +234,9 @@ impl<'t> Backwards<'t> {
             let Some(b' ') = first.checked_sub(1).and_then(|at| self.text.get(at)) else { break };
             let next = self.word_start(first - 1);
             let word = &self.text[next..first - 1];
-            if word.is_empty() || is_value(word) || !word.iter().all(u8::is_ascii_alphabetic) {
+            let is_part = word.iter().all(u8::is_ascii_alphabetic)
+                && !FILLERS.contains(&normalise(word).as_str());
+            if word.is_empty() || is_value(word) || !is_part {
                 break;
             }
             starts.push(next);
