@@ -182,7 +182,8 @@ pub(crate) fn scan(files: &[(PathBuf, Vec<u8>)]) -> BTreeMap<PathBuf, Vec<Creden
     // A developer's global excludes may well name `.env`.
     let settings = Settings { ignore_files: false, ..Settings::default() };
     let inputs = [Input::Path(folder.path().to_owned())];
-    let outcome = scan::run(&inputs, &settings, &detector, &AtomicBool::new(false));
+    let outcome = scan::run(&inputs, &settings, &detector, &AtomicBool::new(false))
+        .expect("there is an input");
 
     assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.problems);
     assert_eq!(outcome.coverage.files, files.len() as u64, "all files are scanned");

@@ -54,25 +54,21 @@ fn describe(
 }
 
 #[test]
-#[ignore = "needs the engine"]
 fn credentials_are_found_whole_and_apart() {
     check(&fixtures("aws", "pairs"), Encoding::AsIs);
 }
 
 #[test]
-#[ignore = "needs the engine"]
 fn components_are_found_without_their_partners() {
     check(&fixtures("aws", "alone"), Encoding::AsIs);
 }
 
 #[test]
-#[ignore = "needs the engine"]
 fn look_alikes_are_not_reported() {
     check(&fixtures("aws", "misses"), Encoding::AsIs);
 }
 
 #[test]
-#[ignore = "needs the engine"]
 fn line_ends_make_no_difference() {
     for folder in ["pairs", "alone", "misses"] {
         check(&fixtures("aws", folder), Encoding::Crlf);
@@ -80,7 +76,6 @@ fn line_ends_make_no_difference() {
 }
 
 #[test]
-#[ignore = "needs the engine"]
 fn utf_16_makes_no_difference() {
     for folder in ["pairs", "alone", "misses"] {
         check(&fixtures("aws", folder), Encoding::Utf16);

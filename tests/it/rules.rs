@@ -107,7 +107,6 @@ fn examples(index: usize, rule: &Rule) -> Vec<(PathBuf, &str, bool)> {
 }
 
 #[test]
-#[ignore = "needs the engine"]
 fn hits_are_found_by_their_rule_alone_and_misses_by_none() {
     let rules = builtin();
     let mut report = String::new();

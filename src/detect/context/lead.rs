@@ -90,7 +90,7 @@ const VALUE_SLOTS: [&str; 7] =
 pub(crate) fn name_of(text: &[u8], start: usize, end: usize) -> Option<Name> {
     let before = &text[start.saturating_sub(REACH)..start];
     let mut reader = Backwards::new(before);
-    match reader.search() {
+    match reader.search().or(reader.loose.take()) {
         Some(name) => Some(name),
         None if reader.in_value_slot => name_after(&text[end..text.len().min(end + REACH)]),
         None => None,
@@ -106,6 +106,15 @@ struct Backwards<'t> {
     unknown: usize,
     after_comma: bool,
     in_value_slot: bool,
+    /// A generic name without an operator after it, to be taken if nothing better comes: "... of the user is ...".
+    loose: Option<Name>,
+}
+
+/// What a word does to the search.
+enum Step {
+    GoOn,
+    Stop,
+    Found(Name),
 }
 
 impl<'t> Backwards<'t> {
@@ -117,6 +126,7 @@ impl<'t> Backwards<'t> {
             unknown: 0,
             after_comma: false,
             in_value_slot: false,
+            loose: None,
         }
     }
 
@@ -140,11 +150,11 @@ impl<'t> Backwards<'t> {
                     self.after_comma = true;
                     self.at -= 1;
                 }
-                _ if is_word(byte) => {
-                    if let Some(found) = self.word()? {
-                        return Some(found);
-                    }
-                }
+                _ if is_word(byte) => match self.word() {
+                    Step::GoOn => {}
+                    Step::Stop => return None,
+                    Step::Found(name) => return Some(name),
+                },
                 _ => self.at -= 1,
             }
         }
@@ -158,50 +168,55 @@ impl<'t> Backwards<'t> {
             == Some(&b'&')
     }
 
-    /// Passes the word before `at`. `None` ends the search; `Some(Some(name))` is its result.
-    #[expect(
-        clippy::option_option,
-        reason = "go on, stop and found are three outcomes of `?` and a value"
-    )]
-    fn word(&mut self) -> Option<Option<Name>> {
+    /// Passes the word before `at`.
+    fn word(&mut self) -> Step {
         let end = self.at;
         let start = self.word_start(end);
         self.at = start;
         let word = strip_escape(self.text, start, end);
-        let bare = word.strip_prefix(b"-").unwrap_or(word);
         if word == b"-" && self.is_line_start(start) {
-            return None;
+            return Step::Stop;
         }
         if is_percent_escape(self.text, start, word) || !word.iter().any(u8::is_ascii_alphabetic) {
-            return Some(None);
+            return Step::GoOn;
         }
-        if is_value(bare) {
-            return None;
+        if is_value(word.strip_prefix(b"-").unwrap_or(word)) {
+            return Step::Stop;
         }
         let normal = normalise(word);
-        let is_tag = self.is_tag(start);
         let is_filler = FILLERS.contains(&normal.as_str());
-        if VALUE_SLOTS.contains(&normal.as_str()) {
-            self.in_value_slot = true;
-        } else if !is_filler
+        let is_argument = !self.after_comma || self.is_quoted(start);
+        self.in_value_slot |= VALUE_SLOTS.contains(&normal.as_str());
+        if !is_filler
+            && is_argument
             && let Some(name) = self.phrase(start, end)
-            && (!is_tag || name.strength > Strength::Generic)
-            && (!self.after_comma || self.is_quoted(start))
-            && (name.strength > Strength::Generic || self.unknown == 0)
         {
-            return Some(Some(name));
+            if name.strength > Strength::Generic {
+                return Step::Found(name);
+            }
+            if self.unknown == 0 && !self.is_tag(start) {
+                if self.is_operand(end) {
+                    return Step::Found(name);
+                }
+                self.loose.get_or_insert(name);
+            }
         }
-        if self.after_comma && !self.is_quoted(start) && !is_filler {
-            return None;
+        if !is_argument && !is_filler {
+            return Step::Stop;
         }
-        if !is_tag && !is_filler {
+        if !is_filler && !self.is_tag(start) {
             self.unknown += 1;
         }
-        if self.unknown > MAX_UNKNOWN || (self.unknown > 0 && self.lines > 0) {
-            None
-        } else {
-            Some(None)
-        }
+        let lost = self.unknown > MAX_UNKNOWN || (self.unknown > 0 && self.lines > 0);
+        if lost { Step::Stop } else { Step::GoOn }
+    }
+
+    /// Whether an operator follows on the word that ends at `end`.
+    fn is_operand(&self, end: usize) -> bool {
+        let next = self.text[end..]
+            .iter()
+            .find(|byte| !matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b']' | b'\\'));
+        next.is_some_and(|byte| matches!(byte, b'=' | b':' | b'>' | b'(' | b',' | b'%' | b'|'))
     }
 
     fn word_start(&self, end: usize) -> usize {
@@ -370,6 +385,9 @@ mod tests {
         is("AWS Secret Access Key: @", "AWS Secret Access Key");
         is("the secret access key is @", "secret access key");
         is("Key ID: @", "Key ID");
+        is("The AWS secret of the build user is @", "secret");
+        is("user=@", "user");
+        is("user @", "user");
     }
 
     #[test]

@@ -8,6 +8,9 @@ pub(crate) const HEAD_LEN: usize = 4 * 1024;
 /// How far before a value its row may start, in bytes.
 pub(crate) const ROW_REACH: usize = 4 * 1024;
 
+/// A header row holds no word of this length: `awssecretaccesskey` has 18 letters, a key ID 20 characters.
+const LONGEST_WORD: usize = 20;
+
 /// A header row that names parts of a credential.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -23,7 +26,9 @@ impl Table {
         let delimiter = [b',', b';', b'\t', b'|']
             .into_iter()
             .max_by_key(|delimiter| count(line, *delimiter))?;
-        if count(line, delimiter) == 0 {
+        // Long words are values, and a row with values heads no column.
+        let longest = line.split(|byte| !byte.is_ascii_alphanumeric()).map(<[u8]>::len).max()?;
+        if count(line, delimiter) == 0 || longest >= LONGEST_WORD {
             return None;
         }
         let columns: Vec<Option<Name>> = fields(line, delimiter)

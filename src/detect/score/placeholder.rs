@@ -98,7 +98,10 @@ mod tests {
         assert_eq!(of("AKIAXXXXXXXXXXXXXXXX", 3.0), Some(Reason::Filler));
         assert_eq!(of(&format!("AKIA{}", "ABCDEFGHIJKLMNOP"), 3.0), Some(Reason::Filler));
         assert_eq!(of(&format!("AKIA{}", "DEADBEEFDEADBEEF"), 3.0), Some(Reason::Filler));
-        assert_eq!(of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJ1234", 4.25), Some(Reason::Filler));
+        assert_eq!(
+            of(&format!("abcdefghijklmnopqrstuvwxyz{}", "ABCDEFGHIJ1234"), 4.25),
+            Some(Reason::Filler)
+        );
     }
 
     #[test]
