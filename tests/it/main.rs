@@ -13,3 +13,4 @@ mod report_sarif; // SARIF: snapshot, the official schema, what code scanning se
 mod report_text; // the text format: snapshots, widths, colour, odd characters
 mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
+mod windows; // windows and threads make no difference
