@@ -1,5 +1,8 @@
 //! Views → findings; pure and deterministic.
 
+#[doc(hidden)]
+pub mod runs;
+
 use std::sync::Arc;
 
 use crate::rules::load::RuleSet;
