@@ -22,8 +22,12 @@ const STRIDE: usize = KEY_LEN - WINDOW + 1;
 const LONGEST_ESCAPE: usize = 5;
 
 /// Whether `byte` is one of `A-Z`, `a-z`, `0-9`, `+` and `/`.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches a loop over this becomes vector code"
+)]
 pub const fn is_base64_class(byte: u8) -> bool {
-    // Non-short-circuit operators, so that a loop over this becomes vector code. `/` stands right before `0`.
+    // `/` stands right before `0`.
     ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'/') < 11) | (byte == b'+')
 }
 
@@ -73,7 +77,7 @@ pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
 fn window_in_class(text: &[u8], earliest_start: usize) -> Option<usize> {
     let first = earliest_start + STRIDE - 1;
     let rest = text.get(first..)?;
-    let skipped = rest.chunks(STRIDE).position(|chunk| all_in_class(chunk))?;
+    let skipped = rest.chunks(STRIDE).position(all_in_class)?;
     Some(first + skipped * STRIDE)
 }
 
