@@ -1,6 +1,8 @@
 //! Views → findings; pure and deterministic.
 
 #[doc(hidden)]
+pub mod prefilter;
+#[doc(hidden)]
 pub mod runs;
 
 use std::sync::Arc;
