@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::prefilter::{Literal, Prefilter};
+use super::prefilter::{Case, Literal, Prefilter};
 use crate::rules::load::RuleSet;
 use crate::rules::schema::{Matcher, Rule};
 
@@ -41,12 +41,12 @@ impl Compiled {
                 Some(_) => continue,
                 None => Owner::Pattern(index),
             };
-            literals.extend(rule.keywords.iter().map(|keyword| {
-                (
-                    owners.len(),
-                    Literal { text: keyword.as_bytes().to_vec(), ignore_case: rule.ignore_case },
-                )
-            }));
+            let case = if rule.ignore_case { Case::Ignored } else { Case::Sensitive };
+            literals.extend(
+                rule.keywords
+                    .iter()
+                    .map(|keyword| (owners.len(), Literal { bytes: keyword.as_bytes(), case })),
+            );
             owners.push(owner);
         }
         Self {

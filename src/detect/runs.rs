@@ -18,12 +18,29 @@ const KEY_LEN: usize = 40;
 const WINDOW: usize = 16;
 /// The largest distance between windows that lets no run of [`KEY_LEN`] slip through.
 const STRIDE: usize = KEY_LEN - WINDOW + 1;
+/// `uHHHH`: the part of an escape that lies in the class.
+const LONGEST_ESCAPE: usize = 5;
 
 /// Whether `byte` is one of `A-Z`, `a-z`, `0-9`, `+` and `/`.
-pub fn is_base64_class(byte: u8) -> bool {
-    // Non-short-circuit operators, so that a loop over this becomes vector code. `/` stands right before `0`.
+#[expect(
+    clippy::needless_bitwise_bool,
+    reason = "without branches a loop over this becomes vector code"
+)]
+pub const fn is_base64_class(byte: u8) -> bool {
+    // `/` stands right before `0`.
     ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'/') < 11) | (byte == b'+')
 }
+
+/// [`is_base64_class`] as a table, for loops that stop at the first byte outside.
+static CLASS: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_base64_class(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 /// Calls `found` with each run of exactly 40 base64-class bytes in `text`, in ascending order.
 ///
@@ -34,14 +51,24 @@ pub fn is_base64_class(byte: u8) -> bool {
 pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
     let mut earliest_start = 0;
     while let Some(inside) = window_in_class(text, earliest_start) {
-        let run = extent(text, inside, earliest_start);
-        if let Some(extra) = run.len().checked_sub(KEY_LEN)
-            && text.get(run.end) != Some(&b'=')
-            && is_escape(text, run.start, extra)
-        {
-            found(run.end - KEY_LEN..run.end);
+        let after = inside + WINDOW;
+        let whole = text[after..].chunks_exact(WINDOW).take_while(|chunk| all_in_class(chunk));
+        let known_end = after + whole.count() * WINDOW;
+        if known_end - inside > KEY_LEN + LONGEST_ESCAPE {
+            // Too long whatever its ends are. Its end lies in the window that stopped the count, so the next run
+            // starts there or later.
+            earliest_start = known_end;
+            continue;
         }
-        earliest_start = run.end + 1;
+        let start = inside - leading_in_class(text[earliest_start..inside].iter().rev());
+        let end = known_end + leading_in_class(text[known_end..].iter());
+        if let Some(extra) = (end - start).checked_sub(KEY_LEN)
+            && text.get(end) != Some(&b'=')
+            && is_escape(text, start, extra)
+        {
+            found(end - KEY_LEN..end);
+        }
+        earliest_start = end + 1;
     }
 }
 
@@ -50,55 +77,20 @@ pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
 fn window_in_class(text: &[u8], earliest_start: usize) -> Option<usize> {
     let first = earliest_start + STRIDE - 1;
     let rest = text.get(first..)?;
-    let skipped = rest.chunks(STRIDE).position(|chunk| all_in_class(chunk.first_chunk()))?;
+    let skipped = rest.chunks(STRIDE).position(all_in_class)?;
     Some(first + skipped * STRIDE)
 }
 
-fn all_in_class(window: Option<&[u8; WINDOW]>) -> bool {
-    window.is_some_and(|bytes| bytes.iter().fold(true, |all, &byte| all & is_base64_class(byte)))
+/// Whether `chunk` starts with a whole window in the class.
+fn all_in_class(chunk: &[u8]) -> bool {
+    chunk.first_chunk().is_some_and(|window: &[u8; WINDOW]| {
+        window.iter().fold(true, |all, &byte| all & is_base64_class(byte))
+    })
 }
 
-/// The maximal run around the window at `inside`, whose start is known not to lie before `earliest_start`.
-fn extent(text: &[u8], inside: usize, earliest_start: usize) -> Range<usize> {
-    let end = inside + WINDOW + leading_in_class(&text[inside + WINDOW..]);
-    inside - trailing_in_class(&text[earliest_start..inside])..end
-}
-
-/// How many bytes at the front of `text` lie in the class.
-fn leading_in_class(text: &[u8]) -> usize {
-    let mut count = 0;
-    for chunk in text.chunks(WINDOW) {
-        let length = chunk.first_chunk().map_or_else(
-            || chunk.iter().take_while(|&&byte| is_base64_class(byte)).count(),
-            |window| class_mask(window).trailing_ones() as usize,
-        );
-        count += length;
-        if length < WINDOW {
-            break;
-        }
-    }
-    count
-}
-
-/// How many bytes at the back of `text` lie in the class.
-fn trailing_in_class(text: &[u8]) -> usize {
-    let mut count = 0;
-    for chunk in text.rchunks(WINDOW) {
-        let length = chunk.first_chunk().map_or_else(
-            || chunk.iter().rev().take_while(|&&byte| is_base64_class(byte)).count(),
-            |window| class_mask(window).leading_ones() as usize,
-        );
-        count += length;
-        if length < WINDOW {
-            break;
-        }
-    }
-    count
-}
-
-/// One bit for each byte, the first byte lowest: whether it lies in the class.
-fn class_mask(window: &[u8; WINDOW]) -> u16 {
-    (0..WINDOW).fold(0, |mask, at| mask | u16::from(is_base64_class(window[at])) << at)
+/// How many bytes at the front lie in the class.
+fn leading_in_class<'a>(bytes: impl Iterator<Item = &'a u8>) -> usize {
+    bytes.take_while(|&&byte| CLASS[usize::from(byte)]).count()
 }
 
 /// Whether the first `len` bytes of the run at `start` belong to an escape that is glued to it (or are none).

@@ -1,0 +1,194 @@
+//! Where in a text do the literals of the rules stand? Nothing else of a rule is looked for before one of its literals
+//! is found, so this runs over every byte and decides how fast a scan is.
+//!
+//! Two searchers, the better one for the literals at hand: [`few`] for a handful of case-sensitive ones, [`windows`]
+//! for anything else.
+
+mod commonness;
+mod few;
+mod windows;
+
+use few::Few;
+use windows::Windows;
+
+/// Whether a literal is found in any ASCII case or only as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Case {
+    /// As it is written.
+    Sensitive,
+    /// In any ASCII case.
+    Ignored,
+}
+
+/// A stretch of bytes to look for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Literal<'a> {
+    /// At least [`Prefilter::SHORTEST`] bytes.
+    pub bytes: &'a [u8],
+    /// How they are compared.
+    pub case: Case,
+}
+
+/// One occurrence of a literal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hit {
+    /// The number that the literal was given with.
+    pub owner: usize,
+    /// The offset of the literal's first byte.
+    pub at: usize,
+}
+
+/// Literals, each with the number of its owner, prepared for the search in many texts.
+#[derive(Debug)]
+pub struct Prefilter(Searcher);
+
+#[derive(Debug)]
+enum Searcher {
+    Few(Few),
+    Windows(Box<Windows>),
+}
+
+impl Prefilter {
+    /// The length below which a literal would stop the search everywhere.
+    pub const SHORTEST: usize = 3;
+
+    /// Prepares the literals. Several may share an owner, and equal ones may have different owners.
+    ///
+    /// # Panics
+    /// When a literal has fewer than [`SHORTEST`](Self::SHORTEST) bytes, which the rule loader rejects.
+    pub fn new<'a>(literals: impl IntoIterator<Item = (usize, Literal<'a>)>) -> Self {
+        let mut literals: Vec<(Literal<'_>, usize)> =
+            literals.into_iter().map(|(owner, literal)| (literal, owner)).collect();
+        literals.sort_unstable();
+        literals.dedup();
+        assert!(
+            literals.iter().all(|(literal, _)| literal.bytes.len() >= Self::SHORTEST),
+            "the rule loader rejects shorter literals"
+        );
+        Self(match Few::new(&literals) {
+            Some(few) => Searcher::Few(few),
+            None => Searcher::Windows(Box::new(Windows::new(&literals))),
+        })
+    }
+
+    /// Calls `hit` for every occurrence of every literal in `text`, overlapping ones included, once for each owner.
+    /// The order is that of the text only roughly: literals that overlap may come in any order.
+    pub fn for_each_hit(&self, text: &[u8], hit: impl FnMut(Hit)) {
+        match &self.0 {
+            Searcher::Few(few) => few.for_each_hit(text, hit),
+            Searcher::Windows(windows) => windows.for_each_hit(text, hit),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn literal(bytes: &str, case: Case) -> Literal<'_> {
+        Literal { bytes: bytes.as_bytes(), case }
+    }
+
+    fn hits(literals: &[Literal<'_>], text: &[u8]) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        Prefilter::new(literals.iter().copied().enumerate())
+            .for_each_hit(text, |hit| hits.push(hit));
+        hits.sort_unstable();
+        hits
+    }
+
+    /// What [`Prefilter::for_each_hit`] promises, literal by literal and offset by offset.
+    fn hits_by_definition(literals: &[Literal<'_>], text: &[u8]) -> Vec<Hit> {
+        let mut hits = Vec::new();
+        for (owner, literal) in literals.iter().enumerate() {
+            for (at, stretch) in text.windows(literal.bytes.len()).enumerate() {
+                let found = match literal.case {
+                    Case::Sensitive => stretch == literal.bytes,
+                    Case::Ignored => stretch.eq_ignore_ascii_case(literal.bytes),
+                };
+                if found {
+                    hits.push(Hit { owner, at });
+                }
+            }
+        }
+        hits
+    }
+
+    #[test]
+    fn equal_literals_hit_for_each_owner() {
+        for case in [Case::Sensitive, Case::Ignored] {
+            let token = literal("token", case);
+            let found = hits(&[token, token], b"a token");
+            assert_eq!(found, [Hit { owner: 0, at: 2 }, Hit { owner: 1, at: 2 }]);
+        }
+    }
+
+    #[test]
+    fn literals_at_both_ends_and_across_chunks() {
+        for word in ["key", "ghp_", "token", "secret_access_key"] {
+            for case in [Case::Sensitive, Case::Ignored] {
+                for len in word.len()..400 {
+                    for at in [0, 1, len / 2, len - word.len()].map(|at| at.min(len - word.len())) {
+                        let mut text = vec![b'.'; len];
+                        text[at..at + word.len()].copy_from_slice(word.as_bytes());
+                        assert_eq!(hits(&[literal(word, case)], &text), [Hit { owner: 0, at }]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn short_texts_and_no_literals() {
+        assert_eq!(hits(&[], b"text"), []);
+        for text in ["", "k", "ke"] {
+            assert_eq!(hits(&[literal("key", Case::Ignored)], text.as_bytes()), []);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(400))]
+
+        #[test]
+        fn agrees_with_the_definition(
+            words in prop::collection::vec(("[abA_@`]{3,7}|[a-cA-C]{3,4}", any::<bool>()), 1..40),
+            case_matters in any::<bool>(),
+            text in "[abA_@`]{0,300}|[a-cA-C_]{0,400}",
+            pieces in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
+        ) {
+            let case = |ignored| {
+                if ignored && !case_matters { Case::Ignored } else { Case::Sensitive }
+            };
+            let literals: Vec<_> =
+                words.iter().map(|(word, ignored)| literal(word, case(*ignored))).collect();
+            let mut text = text.into_bytes();
+            for piece in pieces {
+                text.extend_from_slice(piece.get(&literals).bytes);
+            }
+            prop_assert_eq!(hits(&literals, &text), hits_by_definition(&literals, &text));
+        }
+
+        #[test]
+        fn agrees_with_the_definition_on_any_bytes(
+            words in prop::collection::vec(
+                (prop::collection::vec(any::<u8>(), 3..20), any::<bool>()), 1..60),
+            pieces in prop::collection::vec(
+                (any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..9)), 0..40),
+        ) {
+            let literals: Vec<_> = words
+                .iter()
+                .map(|(bytes, ignored)| Literal {
+                    bytes,
+                    case: if *ignored { Case::Ignored } else { Case::Sensitive },
+                })
+                .collect();
+            let text: Vec<u8> = pieces
+                .iter()
+                .flat_map(|(word, between)| [word.get(&literals).bytes, between].concat())
+                .collect();
+            prop_assert_eq!(hits(&literals, &text), hits_by_definition(&literals, &text));
+        }
+    }
+}
