@@ -86,7 +86,7 @@ pub fn run_in_windows(
     for input in inputs {
         match input {
             Input::Path(path) => paths.push(path.clone()),
-            Input::Stdin { name } => stdin::push(&mut io::stdin().lock(), name.clone(), &scan),
+            Input::Stdin { name } => stdin::push(name.clone(), settings.max_file_size, &scan),
         }
     }
     let options = walk::Options {
@@ -195,7 +195,8 @@ impl Worker for Thread<'_> {
         let mut read = Progress::default();
         let detected =
             catch_unwind(AssertUnwindSafe(|| self.detect(&origin, blob.content, &mut read)));
-        self.files += 1;
+        // What could not even be opened was not scanned.
+        self.files += u64::from(read.bytes > 0 || read.failed.is_none());
         self.bytes += read.bytes;
         let problem =
             |kind, message| Problem { path: Some(origin.path().to_path_buf()), kind, message };

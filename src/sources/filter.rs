@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
+use super::roots::Roots;
 use crate::model::coverage::LeftOut;
 
 /// An `exclude` pattern that is no glob.
@@ -35,7 +36,10 @@ impl Filter {
         let mut grouped: Vec<(PathBuf, GitignoreBuilder)> = Vec::new();
         for (glob, base) in excludes {
             let fail = |reason: String| FilterError { glob: glob.into(), reason };
-            let base = std::path::absolute(base).map_err(|error| fail(error.to_string()))?;
+            // Entries are compared with their links resolved, so the directory has to be, too.
+            let base = base
+                .canonicalize()
+                .map_err(|error| fail(format!("{}: {error}", base.display())))?;
             let index = grouped.iter().position(|(known, _)| *known == base).unwrap_or_else(|| {
                 grouped.push((base.clone(), GitignoreBuilder::new(&base)));
                 grouped.len() - 1
@@ -56,7 +60,7 @@ impl Filter {
     }
 
     /// Why the entry at `path` is left out, if it is.
-    pub fn check(&self, path: &Path, is_dir: bool) -> Option<LeftOut> {
+    pub(super) fn check(&self, path: &Path, is_dir: bool, roots: &Roots) -> Option<LeftOut> {
         let name = path.file_name().unwrap_or(OsStr::new(""));
         if is_dir && name == ".git" {
             return Some(LeftOut::GitDirectory);
@@ -67,10 +71,10 @@ impl Filter {
         if self.excludes.is_empty() {
             return None;
         }
-        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+        let place = roots.resolved(path);
         // A pattern says nothing about paths outside its directory, and the matcher insists on not being asked.
         let excluded = self.excludes.iter().any(|globs| {
-            absolute.starts_with(globs.path()) && globs.matched(&absolute, is_dir).is_ignore()
+            place.starts_with(globs.path()) && globs.matched(&place, is_dir).is_ignore()
         });
         excluded.then_some(LeftOut::Excluded)
     }
@@ -80,36 +84,35 @@ impl Filter {
 mod tests {
     use super::*;
 
-    fn filter(globs: &[&str], hidden: bool) -> Filter {
-        Filter::new(globs.iter().map(|glob| (*glob, Path::new("/repo"))), hidden).unwrap()
+    /// What a filter with these patterns, relative to the root, says of a path.
+    fn check(globs: &[&str], hidden: bool, path: &str, is_dir: bool) -> Option<LeftOut> {
+        let root = Path::new("/");
+        let filter = Filter::new(globs.iter().map(|glob| (*glob, root)), hidden).unwrap();
+        filter.check(Path::new(path), is_dir, &Roots::new([root]))
     }
 
     #[test]
     fn excludes_follow_gitignore_syntax() {
-        let filter = filter(&["*.min.js", "/vendor", "docs/**/*.md", "!keep.min.js"], true);
+        let globs = ["*.min.js", "/vendor", "docs/**/*.md", "!keep.min.js"];
         let excluded =
-            |path: &str, is_dir| filter.check(Path::new(path), is_dir) == Some(LeftOut::Excluded);
-        assert!(excluded("/repo/a/b.min.js", false));
-        assert!(!excluded("/repo/keep.min.js", false));
-        assert!(excluded("/repo/vendor", true));
-        assert!(!excluded("/repo/a/vendor", true));
-        assert!(excluded("/repo/docs/x/y.md", false));
-        assert!(!excluded("/elsewhere/b.min.js", false));
+            |path: &str, is_dir| check(&globs, true, path, is_dir) == Some(LeftOut::Excluded);
+        assert!(excluded("/a/b.min.js", false));
+        assert!(!excluded("/keep.min.js", false));
+        assert!(excluded("/vendor", true));
+        assert!(!excluded("/a/vendor", true));
+        assert!(excluded("/docs/x/y.md", false));
     }
 
     #[test]
     fn git_directories_and_hidden_entries() {
-        assert_eq!(
-            filter(&[], true).check(Path::new("/repo/.git"), true),
-            Some(LeftOut::GitDirectory)
-        );
-        assert_eq!(filter(&[], true).check(Path::new("/repo/.env"), false), None);
-        assert_eq!(filter(&[], false).check(Path::new("/repo/.env"), false), Some(LeftOut::Hidden));
+        assert_eq!(check(&[], true, "/repo/.git", true), Some(LeftOut::GitDirectory));
+        assert_eq!(check(&[], true, "/repo/.env", false), None);
+        assert_eq!(check(&[], false, "/repo/.env", false), Some(LeftOut::Hidden));
     }
 
     #[test]
     fn a_bad_glob_is_an_error_that_quotes_it() {
-        let error = Filter::new([("[z-a]", Path::new("/repo"))], true).err().unwrap();
+        let error = Filter::new([("[z-a]", Path::new("/"))], true).err().unwrap();
         assert!(error.to_string().contains("[z-a]"), "{error}");
     }
 }

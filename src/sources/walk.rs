@@ -1,8 +1,8 @@
 //! The parallel directory walk: every file below the paths that were asked for, read inside the walker's threads.
 
 use std::collections::HashMap;
-use std::fs::{File, Metadata};
-use std::io;
+use std::fs::{File, FileType};
+use std::io::{self, Read};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ignore::{DirEntry, ParallelVisitor, ParallelVisitorBuilder, WalkBuilder, WalkState};
 
 use super::filter::Filter;
-use super::{Visitor, Worker};
+use super::patient::Patient;
+use super::roots::Roots;
+use super::{Visitor, Worker, over_limit};
 use crate::model::blob::{Blob, Content, Origin};
 use crate::model::coverage::{LeftOut, Problem, ProblemKind};
 
@@ -38,16 +40,16 @@ pub fn push(paths: &[PathBuf], options: &Options, filter: Filter, visitor: &dyn 
     for path in rest {
         builder.add(path);
     }
+    let roots = Arc::new(Roots::new(existing.iter().map(|path| path.as_path())));
     let tally = Arc::new(Tally::default());
-    let left_out = tally.clone();
+    let (left_out, seen_from) = (tally.clone(), roots.clone());
     builder
         .standard_filters(options.ignore_files)
         .hidden(false)
         .follow_links(options.follow)
         .threads(options.threads)
-        .filter_entry(move |entry| left_out.admit(entry, &filter));
-    let scopes = Scopes::new(existing.iter().map(|path| path.as_path()));
-    let mut walk = Walk { options, visitor, tally: &tally, scopes: &scopes };
+        .filter_entry(move |entry| left_out.admit(entry, &filter, &seen_from));
+    let mut walk = Walk { options, visitor, tally: &tally, roots: &roots };
     builder.build_parallel().visit(&mut walk);
     tally.report(visitor);
 }
@@ -73,10 +75,10 @@ struct Tally {
 }
 
 impl Tally {
-    fn admit(&self, entry: &DirEntry, filter: &Filter) -> bool {
+    fn admit(&self, entry: &DirEntry, filter: &Filter, roots: &Roots) -> bool {
         self.shown.fetch_add(1, Ordering::Relaxed);
         let is_dir = entry.file_type().is_some_and(|kind| kind.is_dir());
-        let Some(reason) = filter.check(entry.path(), is_dir) else { return true };
+        let Some(reason) = filter.check(entry.path(), is_dir, roots) else { return true };
         log::debug!("left out ({}): {}", reason.describe(), entry.path().display());
         *self.filtered.lock().expect("counting does not panic").entry(reason).or_default() += 1;
         false
@@ -99,7 +101,7 @@ struct Walk<'s> {
     options: &'s Options,
     visitor: &'s dyn Visitor,
     tally: &'s Tally,
-    scopes: &'s Scopes,
+    roots: &'s Roots,
 }
 
 impl<'s> ParallelVisitorBuilder<'s> for Walk<'s> {
@@ -134,13 +136,8 @@ impl Thread<'_> {
         let path = entry.path();
         let given = entry.depth() == 0;
         match entry.file_type() {
-            Some(kind) if kind.is_dir() => self.list(path),
-            Some(kind) if kind.is_file() || given => {
-                if given && path.is_dir() {
-                    return self.list(path);
-                }
-                self.file(path);
-            }
+            Some(kind) if kind.is_dir() || (given && path.is_dir()) => self.list(path),
+            Some(kind) if kind.is_file() || given => self.file(path, kind),
             Some(kind) if kind.is_symlink() => {
                 self.walk.visitor.left_out(LeftOut::SymbolicLink, 1, Some(path))
             }
@@ -157,34 +154,28 @@ impl Thread<'_> {
         self.walk.tally.listed.fetch_add(entries as u64, Ordering::Relaxed);
     }
 
-    fn file(&mut self, path: &Path) {
-        if let Err(error) = self.read(path) {
+    fn file(&mut self, path: &Path, kind: FileType) {
+        // A link that was given is not a file by its own type; what it leads to is opened as what that is.
+        let is_regular =
+            kind.is_file() || std::fs::metadata(path).is_ok_and(|target| target.is_file());
+        let read = if is_regular { self.regular(path) } else { self.stream(path) };
+        if let Err(error) = read {
             self.walk.visitor.problem(io_problem(path, &error));
         }
     }
 
-    fn read(&mut self, path: &Path) -> io::Result<()> {
+    fn regular(&mut self, path: &Path) -> io::Result<()> {
         let mut file = File::open(path)?;
-        let before = file.metadata()?;
-        if let Some(limit) = self.walk.options.max_file_size
-            && before.len() > limit
-        {
-            let message =
-                format!("{} bytes, more than the limit of {limit}: not scanned", before.len());
-            self.walk.visitor.problem(Problem {
-                path: Some(shown(path)),
-                kind: ProblemKind::OverLimit,
-                message,
-            });
+        let before = file.metadata()?.len();
+        if let Some(limit) = self.walk.options.max_file_size.filter(|limit| before > *limit) {
+            self.walk.visitor.problem(over_limit(&shown(path), limit, 0));
             return Ok(());
         }
-        let origin = Origin::File { path: shown(path), scope: self.walk.scopes.scope(path) };
-        let read = self.worker.visit(Blob { origin, content: Content::Stream(&mut file) });
-        if became_shorter(&before, read, &file)? {
-            let message = format!(
-                "it became shorter while it was read: {read} of {} bytes scanned",
-                before.len()
-            );
+        let read = self.visit(path, &mut file);
+        // Files of `/sys` state a size that they do not have; they state it still, after reading.
+        if read < before && file.metadata()?.len() < before {
+            let message =
+                format!("it became shorter while it was read: {read} of {before} bytes scanned");
             self.walk.visitor.problem(Problem {
                 path: Some(shown(path)),
                 kind: ProblemKind::Changed,
@@ -193,12 +184,24 @@ impl Thread<'_> {
         }
         Ok(())
     }
-}
 
-/// Whether a file lost bytes while it was read. Files of `/sys` state a size that they do not have; they state it
-/// still, after reading.
-fn became_shorter(before: &Metadata, read: u64, file: &File) -> io::Result<bool> {
-    Ok(read < before.len() && file.metadata()?.len() < before.len())
+    /// Reads a FIFO, a device or a socket that was given by name.
+    fn stream(&mut self, path: &Path) -> io::Result<()> {
+        let (name, limit, visitor) =
+            (path.to_path_buf(), self.walk.options.max_file_size, self.walk.visitor);
+        let is_cancelled = || visitor.is_cancelled();
+        let mut stream = Patient::new(move || File::open(name), limit, &is_cancelled);
+        let scanned = self.visit(path, &mut stream);
+        if let Some(limit) = limit.filter(|_| stream.is_over_limit()) {
+            self.walk.visitor.problem(over_limit(&shown(path), limit, scanned));
+        }
+        Ok(())
+    }
+
+    fn visit(&mut self, path: &Path, stream: &mut dyn Read) -> u64 {
+        let origin = Origin::File { path: shown(path), scope: self.walk.roots.scope(path) };
+        self.worker.visit(Blob { origin, content: Content::Stream(stream) })
+    }
 }
 
 /// The path as a report shows it.
@@ -233,50 +236,11 @@ fn walk_problem(error: &ignore::Error) -> Problem {
         }
     }
     let missing = error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let message = match error.io_error() {
-        Some(error) => error.to_string(),
-        None => error.to_string(),
-    };
+    let message = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
     Problem {
         path: path_of(error).map(shown),
         kind: if missing { ProblemKind::Missing } else { ProblemKind::Unreadable },
         message,
-    }
-}
-
-/// Where fingerprints see each of the given paths: from the root of its repository, or from itself.
-struct Scopes {
-    /// The path as given, and what stands for it; longest first.
-    roots: Vec<(PathBuf, PathBuf)>,
-}
-
-impl Scopes {
-    fn new<'a>(paths: impl Iterator<Item = &'a Path>) -> Self {
-        let mut roots: Vec<(PathBuf, PathBuf)> =
-            paths.map(|path| (path.to_path_buf(), Self::of_root(path))).collect();
-        roots.sort_by_key(|(given, _)| std::cmp::Reverse(given.as_os_str().len()));
-        Self { roots }
-    }
-
-    fn of_root(given: &Path) -> PathBuf {
-        let Ok(absolute) = given.canonicalize() else { return given.to_path_buf() };
-        let repository = absolute.ancestors().find(|ancestor| ancestor.join(".git").exists());
-        let base = match repository {
-            Some(root) => root,
-            None if absolute.is_dir() => &absolute,
-            None => absolute.parent().unwrap_or(&absolute),
-        };
-        absolute.strip_prefix(base).unwrap_or(&absolute).to_path_buf()
-    }
-
-    fn scope(&self, path: &Path) -> PathBuf {
-        self.roots
-            .iter()
-            .find_map(|(given, scope)| {
-                let below = path.strip_prefix(given).ok()?;
-                Some(if below.as_os_str().is_empty() { scope.clone() } else { scope.join(below) })
-            })
-            .unwrap_or_else(|| path.to_path_buf())
     }
 }
 
@@ -290,22 +254,5 @@ mod tests {
         assert_eq!(shown(Path::new("a/./b")), Path::new("a/./b"));
         assert_eq!(shown(Path::new(".")), Path::new("."));
         assert_eq!(shown(Path::new("../a")), Path::new("../a"));
-    }
-
-    #[test]
-    fn scopes_do_not_depend_on_how_the_root_is_spelled() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = folder.path().canonicalize().unwrap();
-        std::fs::create_dir_all(root.join("repo/.git")).unwrap();
-        std::fs::create_dir_all(root.join("repo/sub")).unwrap();
-        std::fs::write(root.join("repo/sub/file"), "").unwrap();
-        let scope = |given: &str| {
-            let given = root.join(given);
-            let file = if given.is_dir() { given.join("file") } else { given.clone() };
-            Scopes::new([given.as_path()].into_iter()).scope(&file)
-        };
-        assert_eq!(scope("repo/sub"), Path::new("sub/file"));
-        assert_eq!(scope("repo/sub/file"), Path::new("sub/file"));
-        assert_eq!(scope("repo/../repo/sub"), Path::new("sub/file"));
     }
 }

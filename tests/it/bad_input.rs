@@ -228,7 +228,6 @@ fn a_file_over_the_limit_is_named() {
 
 /// A stream has no size to ask for: the limit is met while it is read.
 #[test]
-#[ignore = "sources look at the size of regular files only"]
 fn a_stream_over_the_limit_is_named() {
     let sandbox = Sandbox::new();
     fifo(&sandbox, "fifo");
@@ -260,7 +259,6 @@ fn a_configuration_that_would_block_is_an_error() {
 }
 
 #[test]
-#[ignore = "a read that blocks is not interrupted"]
 fn the_first_interrupt_ends_the_scan_with_what_was_found() {
     let sandbox = Sandbox::new();
     sandbox.write("file", PAIR);
@@ -272,7 +270,6 @@ fn the_first_interrupt_ends_the_scan_with_what_was_found() {
 }
 
 #[test]
-#[ignore = "a read that blocks is not interrupted"]
 fn an_interrupt_ends_a_scan_that_waits_for_standard_input() {
     let sandbox = Sandbox::new();
     let (reader, _writer) = std::io::pipe().unwrap();
