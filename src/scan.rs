@@ -86,7 +86,7 @@ pub fn run_in_windows(
     for input in inputs {
         match input {
             Input::Path(path) => paths.push(path.clone()),
-            Input::Stdin { name } => stdin::push(name.clone(), settings.max_file_size, &scan),
+            Input::Stdin { name } => stdin::push(name, settings.max_file_size, &scan),
         }
     }
     let options = walk::Options {

@@ -139,7 +139,7 @@ impl Thread<'_> {
             Some(kind) if kind.is_dir() || (given && path.is_dir()) => self.list(path),
             Some(kind) if kind.is_file() || given => self.file(path, kind),
             Some(kind) if kind.is_symlink() => {
-                self.walk.visitor.left_out(LeftOut::SymbolicLink, 1, Some(path))
+                self.walk.visitor.left_out(LeftOut::SymbolicLink, 1, Some(path));
             }
             _ => self.walk.visitor.left_out(LeftOut::SpecialFile, 1, Some(path)),
         }
@@ -158,8 +158,9 @@ impl Thread<'_> {
         // A link that was given is not a file by its own type; what it leads to is opened as what that is.
         let is_regular =
             kind.is_file() || std::fs::metadata(path).is_ok_and(|target| target.is_file());
-        let read = if is_regular { self.regular(path) } else { self.stream(path) };
-        if let Err(error) = read {
+        if !is_regular {
+            self.stream(path);
+        } else if let Err(error) = self.regular(path) {
             self.walk.visitor.problem(io_problem(path, &error));
         }
     }
@@ -186,7 +187,7 @@ impl Thread<'_> {
     }
 
     /// Reads a FIFO, a device or a socket that was given by name.
-    fn stream(&mut self, path: &Path) -> io::Result<()> {
+    fn stream(&mut self, path: &Path) {
         let (name, limit, visitor) =
             (path.to_path_buf(), self.walk.options.max_file_size, self.walk.visitor);
         let is_cancelled = || visitor.is_cancelled();
@@ -195,7 +196,6 @@ impl Thread<'_> {
         if let Some(limit) = limit.filter(|_| stream.is_over_limit()) {
             self.walk.visitor.problem(over_limit(&shown(path), limit, scanned));
         }
-        Ok(())
     }
 
     fn visit(&mut self, path: &Path, stream: &mut dyn Read) -> u64 {

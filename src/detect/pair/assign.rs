@@ -43,13 +43,6 @@ fn groups(edges: &[Edge]) -> Vec<Vec<Edge>> {
     let rows = edges.iter().map(|edge| edge.row + 1).max().unwrap_or(0);
     let columns = edges.iter().map(|edge| edge.column + 1).max().unwrap_or(0);
     let mut parent: Vec<usize> = (0..rows + columns).collect();
-    fn root(parent: &mut [usize], mut node: usize) -> usize {
-        while parent[node] != node {
-            parent[node] = parent[parent[node]];
-            node = parent[node];
-        }
-        node
-    }
     for edge in edges {
         let (one, other) = (root(&mut parent, edge.row), root(&mut parent, rows + edge.column));
         parent[one.max(other)] = one.min(other);
@@ -59,6 +52,15 @@ fn groups(edges: &[Edge]) -> Vec<Vec<Edge>> {
         groups.entry(root(&mut parent, edge.row)).or_default().push(*edge);
     }
     groups.into_values().collect()
+}
+
+/// The representative of a node's group, in a union-find forest.
+fn root(parent: &mut [usize], mut node: usize) -> usize {
+    while parent[node] != node {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
+    }
+    node
 }
 
 fn greedy(mut group: Vec<Edge>) -> Vec<(usize, usize)> {
@@ -85,7 +87,7 @@ fn exact(group: &[Edge], rows: &[usize], columns: &[usize], unjoined: u32) -> Ve
         list.binary_search(&index).expect("made from the same edges")
     };
     let (height, width) = (rows.len(), columns.len() + rows.len());
-    let forbidden = i64::from(unjoined) * (height as i64 + 1) * 4;
+    let forbidden = i64::from(unjoined) * 4 * (height as u64 + 1).cast_signed();
     let mut cost = vec![vec![forbidden; width]; height];
     for (row, line) in cost.iter_mut().enumerate() {
         line[columns.len() + row] = i64::from(unjoined);

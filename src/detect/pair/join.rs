@@ -53,9 +53,10 @@ pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
             sets.push(Set { id: Some(id), secret, token });
         }
     }
-    let taken: Vec<usize> = sets.iter().flat_map(|set| [set.secret, set.token]).flatten().collect();
     let mut is_taken = vec![false; candidates.len()];
-    taken.into_iter().for_each(|index| is_taken[index] = true);
+    for index in sets.iter().flat_map(|set| [set.secret, set.token]).flatten() {
+        is_taken[index] = true;
+    }
     for (index, candidate) in candidates.iter().enumerate().filter(|(index, _)| !is_taken[*index]) {
         match candidate.kind.role() {
             Some(Role::Secret) => sets.push(Set { secret: Some(index), ..Set::default() }),

@@ -39,7 +39,7 @@ fn is_text_in_base64(value: &[u8]) -> bool {
     decoded > 0 && printable * 10 >= decoded * 9
 }
 
-/// Known beginnings of other things: OpenPGP signature bodies, reCAPTCHA site keys (which have exactly 40
+/// Known beginnings of other things: `OpenPGP` signature bodies, reCAPTCHA site keys (which have exactly 40
 /// characters), base64 of `{"` and of PEM armour.
 pub(crate) fn has_foreign_prefix(value: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 7] = [b"iQEz", b"iQIz", b"iQEc", b"6Le", b"6Lc", b"eyJ", b"LS0t"];

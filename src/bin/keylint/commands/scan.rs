@@ -4,6 +4,7 @@ use std::env;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use clap::ArgMatches;
@@ -38,7 +39,7 @@ pub(crate) fn run(args: &ScanArgs, matches: &ArgMatches) -> anyhow::Result<Statu
             outputs::probe(path)?;
         }
     }
-    let detector = Detector::new(Arc::new(RuleSet::builtin()?));
+    let detector = Detector::new(Arc::new(RuleSet::builtin()?)).at(SystemTime::now());
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let outcome = scan::run(&inputs, &settings, &detector, &interrupted)?;
     let written = write_reports(&targets, &settings, &outcome, detector.rules());
