@@ -109,6 +109,8 @@ pub fn run_in_windows(
     ledger.coverage.problems.sort();
     ledger.coverage.problems.dedup();
     ledger.findings.sort_by(|one, other| place(one).cmp(&place(other)));
+    // Paths that were given twice, or one within another, are scanned twice.
+    ledger.findings.dedup();
     Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
 }
 

@@ -72,6 +72,19 @@ fn ids_near(blob: &Evidenced<'_>) -> Vec<bool> {
     blob.candidates.iter().map(|candidate| near.contains(&candidate.span.start)).collect()
 }
 
+/// What was decided about a set of parts.
+struct Verdict {
+    rule: RuleId,
+    severity: Severity,
+    confidence: Confidence,
+    class: Class,
+    account: Option<u64>,
+}
+
+fn class(candidate: &Candidate) -> Class {
+    if candidate.placeholder.is_some() { Class::Example } else { Class::Leak }
+}
+
 impl Evidenced<'_> {
     fn finding_of_set(&self, set: Set, near_id: &[bool]) -> Option<Finding> {
         let members: Vec<usize> = [set.id, set.secret, set.token].into_iter().flatten().collect();
@@ -95,15 +108,13 @@ impl Evidenced<'_> {
             }
             None => severity,
         };
-        let key = set.secret.or(set.id).or(set.token)?;
-        Some(self.assemble(
-            rule,
-            severity,
-            confidence,
-            (parts, notes),
-            &self.candidates[key],
-            self.account(set),
-        ))
+        let key = &self.candidates[set.secret.or(set.id).or(set.token)?];
+        let emulated = members
+            .iter()
+            .any(|member| self.candidates[*member].placeholder == Some(Reason::Emulator));
+        let class = if emulated { Class::Example } else { class(key) };
+        let verdict = Verdict { rule, severity, confidence, class, account: self.account(set) };
+        Some(self.assemble(verdict, key, parts, notes))
     }
 
     /// A run that only a name or an ID beside it would make a secret, and has neither.
@@ -122,14 +133,14 @@ impl Evidenced<'_> {
             return None;
         }
         let parts = vec![part(candidate, PartKind::Token, evidence)];
-        Some(self.assemble(
-            self.rules.id(index),
-            rule.severity,
+        let verdict = Verdict {
+            rule: self.rules.id(index),
+            severity: rule.severity,
             confidence,
-            (parts, Vec::new()),
-            candidate,
-            None,
-        ))
+            class: class(candidate),
+            account: None,
+        };
+        Some(self.assemble(verdict, candidate, parts, Vec::new()))
     }
 
     /// The rule and severity for what a set holds.
@@ -218,22 +229,22 @@ impl Evidenced<'_> {
         (*seconds < now).then_some(written)
     }
 
+    /// Puts a finding together; `key` is the part that tells this credential from others.
     fn assemble(
         &self,
-        rule: RuleId,
-        severity: Severity,
-        confidence: Confidence,
-        (parts, notes): (Vec<Part>, Vec<Evidence>),
+        verdict: Verdict,
         key: &Candidate,
-        account: Option<u64>,
+        parts: Vec<Part>,
+        notes: Vec<Evidence>,
     ) -> Finding {
+        let Verdict { rule, severity, confidence, class, account } = verdict;
         let scope = self.origin.scope().as_os_str().as_encoded_bytes();
         Finding {
             fingerprint: Fingerprint::of_finding(&rule, &key.value, scope),
             credential: Fingerprint::of_credential(&key.value),
             severity,
             confidence,
-            class: if key.placeholder.is_some() { Class::Example } else { Class::Leak },
+            class,
             account: account.map(|account| format!("{account:012}")),
             advice: self.advice(&rule, key, &parts),
             origin: self.origin.clone(),
@@ -251,7 +262,7 @@ impl Evidenced<'_> {
         let steps = self.rules.steps();
         let temporary = |part: &Part| {
             part.kind == PartKind::SessionToken
-                || (part.kind == PartKind::AccessKeyId && part.value.expose().starts_with(b"ASIA"))
+                || (part.kind == PartKind::AccessKeyId && part.value.expose()[1] == b'S')
         };
         let steps = match key.kind {
             Kind::Pattern(_) => &[][..],

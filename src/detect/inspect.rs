@@ -12,7 +12,7 @@ use super::matcher::Match;
 use super::score::lookalike;
 use super::score::placeholder::{self, Reason};
 use super::score::shape::Shape;
-use super::validate::aws_key_id::Form;
+use super::validate::aws_key_id;
 
 /// How much of a line before a value is searched for the mark of an encrypted value, in bytes.
 const ENCRYPTED_REACH: usize = 200;
@@ -49,12 +49,15 @@ pub(crate) fn inspect(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> 
     let value = &text[found.range.clone()];
     match found.kind {
         Kind::SecretKey { .. } => secret(text, found, surrounds),
-        Kind::KeyId { form, word_like, .. } => {
+        Kind::KeyId { word_like, .. } => {
             let shape = Shape::of(value);
             let placeholder = placeholder_of(text, &found.range, &shape, surrounds.floors.key_id)
-                .or((form == Form::New { account: 0 }).then_some(Reason::Emulator));
+                .or(aws_key_id::is_emulated(value).then_some(Reason::Emulator));
             let context = context(text, &found.range, surrounds, Role::Id);
-            if word_like && context.strength(Role::Id).is_none() && placeholder.is_none() {
+            if word_like
+                && context.strength(Role::Id) < Some(Strength::Key)
+                && placeholder.is_none()
+            {
                 return None;
             }
             Some(Inspected {

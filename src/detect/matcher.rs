@@ -83,7 +83,7 @@ fn key_id(text: &[u8], at: usize) -> Option<Match> {
         return None;
     }
     let kind = Kind::KeyId {
-        temporary: value.starts_with(b"ASIA"),
+        temporary: value[1] == b'S',
         form: aws_key_id::form(value),
         word_like: is_word_like(&value[4..]),
     };

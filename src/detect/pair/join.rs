@@ -6,6 +6,7 @@ use super::assign::{Edge, assign};
 use super::link::{Link, MAX_COST};
 use crate::detect::candidate::{Candidate, Kind};
 use crate::detect::context::names::{Role, Strength};
+use crate::detect::score::placeholder::Reason;
 
 /// The parts of one credential, as indices of candidates. At least one is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,9 +68,11 @@ pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
     sets
 }
 
-/// Real values go with real ones, examples with examples.
+/// Real values go with real ones, examples with examples. An emulator's keys look real but for their ID.
 fn alike(one: &Candidate, other: &Candidate) -> bool {
-    one.placeholder.is_some() == other.placeholder.is_some()
+    let emulated =
+        [one, other].iter().any(|candidate| candidate.placeholder == Some(Reason::Emulator));
+    emulated || one.placeholder.is_some() == other.placeholder.is_some()
 }
 
 fn id_secret_edges(candidates: &[Candidate], pairs: &[(usize, usize, u32)]) -> Vec<Edge> {

@@ -26,6 +26,12 @@ pub(crate) enum Form {
     NotBase32,
 }
 
+/// Whether an emulator of AWS made this key ID: by prefix (`LKIA` and `LSIA` are LocalStack's), or because it belongs to
+/// the account 000000000000.
+pub(crate) fn is_emulated(id: &[u8]) -> bool {
+    id.starts_with(b"LKIA") || id.starts_with(b"LSIA") || form(id) == Form::New { account: 0 }
+}
+
 /// The five low bits that a base32 character stands for.
 fn value(byte: u8) -> Option<u64> {
     match byte {
@@ -86,6 +92,13 @@ mod tests {
         assert_eq!(form(format!("AKIA{}", "JWMRCSBBKQO4HQCQ").as_bytes()), Form::Old);
         assert_eq!(form(b"AKIAIOSFODNN7EXAMPLE"), Form::OldUnseen);
         assert_eq!(form(format!("AKIA{}", "AYLPMN5HAAAAAAAA").as_bytes()), Form::OldUnseen);
+    }
+
+    #[test]
+    fn emulated_ids_are_known() {
+        assert!(is_emulated(format!("LKIA{}", "QAAAAAAAGMKEM7X5").as_bytes()));
+        assert!(is_emulated(format!("ASIA{}", "QAAAAAAAGMKEM7X5").as_bytes()));
+        assert!(!is_emulated(format!("AKIA{}", "RZPUZDIKGB2VALC4").as_bytes()));
     }
 
     #[test]
