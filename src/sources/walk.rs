@@ -47,11 +47,30 @@ pub fn push(paths: &[PathBuf], options: &Options, filter: Filter, visitor: &dyn 
         .standard_filters(options.ignore_files)
         .hidden(false)
         .follow_links(options.follow)
-        .threads(options.threads)
+        .threads(if is_small(&existing) { 1 } else { options.threads })
         .filter_entry(move |entry| left_out.admit(entry, &filter, &seen_from));
     let mut walk = Walk { options, visitor, tally: &tally, roots: &roots };
     builder.build_parallel().visit(&mut walk);
     tally.report(visitor);
+}
+
+/// Entries that one thread reads sooner than others are started, and at the end waited for: the walker's threads sleep
+/// for a millisecond at a time when they have nothing to do.
+const SMALL: usize = 16;
+
+/// Whether `paths` are a few files, or directories that hold a few files and nothing else.
+fn is_small(paths: &[&PathBuf]) -> bool {
+    let mut entries = 0;
+    paths.iter().all(|path| {
+        entries += 1;
+        // What is no directory, or cannot be listed, is one entry.
+        let below = std::fs::read_dir(path).into_iter().flatten();
+        let only_files = below.take(SMALL + 1).flatten().all(|entry| {
+            entries += 1;
+            entry.file_type().is_ok_and(|kind| !kind.is_dir() && !kind.is_symlink())
+        });
+        only_files && entries <= SMALL
+    })
 }
 
 fn exists(path: &Path, visitor: &dyn Visitor) -> bool {
