@@ -1,7 +1,9 @@
 //! The resolved settings of a run: every choice made, no options left.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
+use super::schema::{Options, SizeLimit};
 use crate::model::finding::{Confidence, Severity};
 
 /// How a report is written.
@@ -18,13 +20,100 @@ pub enum Format {
     Sarif,
 }
 
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Jsonl, Self::Sarif];
+
+    /// The name used on the command line and in the configuration file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Jsonl => "jsonl",
+            Self::Sarif => "sarif",
+        }
+    }
+}
+
+/// When a report is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Color {
+    /// When it goes to a terminal and the environment does not object.
+    Auto,
+    /// Always, wherever it goes.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// All choices.
+    pub const ALL: [Self; 3] = [Self::Auto, Self::Always, Self::Never];
+
+    /// The name used on the command line and in the configuration file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
+}
+
 /// From which severity on a run with findings ends with status 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(try_from = "String")]
 pub enum FailOn {
     /// Findings of this severity and above.
     Severity(Severity),
     /// Findings never change the exit status.
     Never,
+}
+
+impl FailOn {
+    /// All thresholds, strictest first.
+    pub const ALL: [Self; 6] = [
+        Self::Severity(Severity::Info),
+        Self::Severity(Severity::Low),
+        Self::Severity(Severity::Medium),
+        Self::Severity(Severity::High),
+        Self::Severity(Severity::Critical),
+        Self::Never,
+    ];
+
+    /// The name used on the command line and in the configuration file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Severity(severity) => severity.as_str(),
+            Self::Never => "never",
+        }
+    }
+
+    /// Whether a finding of `severity` reaches the threshold.
+    pub fn is_reached_by(self, severity: Severity) -> bool {
+        match self {
+            Self::Severity(threshold) => severity >= threshold,
+            Self::Never => false,
+        }
+    }
+}
+
+impl fmt::Display for FailOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl TryFrom<String> for FailOn {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        Self::ALL
+            .into_iter()
+            .find(|threshold| threshold.as_str() == name)
+            .ok_or("neither a severity nor `never`")
+    }
 }
 
 /// A pattern of paths that are never opened, in `.gitignore` syntax, and the directory it is relative to.
@@ -36,8 +125,33 @@ pub struct Exclude {
     pub base: PathBuf,
 }
 
+/// How much is said beside the findings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Findings and problems.
+    Quiet,
+    /// Also a summary and notes.
+    Normal,
+    /// Also which configuration applied and what was left out.
+    Verbose,
+}
+
+/// How the result of a scan is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Presentation {
+    /// The format, where the command line names none.
+    pub format: Format,
+    /// When to colour.
+    pub color: Color,
+    /// How much is said beside the findings.
+    pub verbosity: Verbosity,
+    /// Whether secrets are shown in full. Never set by a configuration file.
+    pub show_secrets: bool,
+}
+
 /// Everything a scan needs to know, resolved from defaults, configuration file and command line.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Settings {
     /// Worker threads; 0 picks as many as there are processors.
     pub threads: usize,
@@ -57,6 +171,8 @@ pub struct Settings {
     pub include_examples: bool,
     /// The threshold for exit status 1.
     pub fail_on: FailOn,
+    /// How the result is shown; no business of the scan itself.
+    pub presentation: Presentation,
 }
 
 impl Default for Settings {
@@ -71,6 +187,115 @@ impl Default for Settings {
             min_confidence: Confidence::Medium,
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
+            presentation: Presentation {
+                format: Format::Text,
+                color: Color::Auto,
+                verbosity: Verbosity::Normal,
+                show_secrets: false,
+            },
         }
+    }
+}
+
+impl Settings {
+    /// Lays `options` over what is set so far: each option that is given replaces the setting, except that exclude
+    /// patterns are added to those there are. Relative patterns are relative to `base`.
+    pub fn update(&mut self, options: &Options, base: &Path) {
+        fn set<T: Copy>(setting: &mut T, option: Option<T>) {
+            if let Some(value) = option {
+                *setting = value;
+            }
+        }
+        set(&mut self.threads, options.threads);
+        set(&mut self.ignore_files, options.ignore);
+        set(&mut self.hidden, options.hidden);
+        set(&mut self.follow, options.follow);
+        set(&mut self.max_file_size, options.max_file_size.map(SizeLimit::bytes));
+        set(&mut self.min_confidence, options.min_confidence);
+        set(&mut self.include_examples, options.include_examples);
+        set(&mut self.fail_on, options.fail_on);
+        set(&mut self.presentation.format, options.format);
+        set(&mut self.presentation.color, options.color);
+        set(&mut self.presentation.show_secrets, options.show_secrets);
+        self.presentation.verbosity = verbosity(self.presentation.verbosity, options);
+        self.exclude.extend(
+            options
+                .exclude
+                .iter()
+                .map(|glob| Exclude { glob: glob.as_str().to_owned(), base: base.to_path_buf() }),
+        );
+    }
+}
+
+/// `quiet` and `verbose` are two switches for one setting: taking back one of them leads back to normal, and where
+/// both are set in one place, `verbose` holds, since it says more.
+fn verbosity(current: Verbosity, options: &Options) -> Verbosity {
+    match (options.verbose, options.quiet) {
+        (Some(true), _) => Verbosity::Verbose,
+        (_, Some(true)) => Verbosity::Quiet,
+        (Some(false), _) if current == Verbosity::Verbose => Verbosity::Normal,
+        (_, Some(false)) if current == Verbosity::Quiet => Verbosity::Normal,
+        _ => current,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Options {
+        Options::parse(Path::new("keylint.toml"), text).unwrap()
+    }
+
+    #[test]
+    fn a_later_layer_wins_and_excludes_add_up() {
+        let mut settings = Settings::default();
+        settings.update(
+            &parsed("threads = 3\nhidden = false\nexclude = [\"/a\"]\nmax-file-size = \"2K\""),
+            Path::new("/repo"),
+        );
+        settings.update(
+            &parsed("hidden = true\nexclude = [\"b\"]\nmax-file-size = \"none\""),
+            Path::new("/repo/sub"),
+        );
+        let exclude = |glob: &str, base: &str| Exclude { glob: glob.into(), base: base.into() };
+        assert_eq!(
+            settings,
+            Settings {
+                threads: 3,
+                exclude: vec![exclude("/a", "/repo"), exclude("b", "/repo/sub")],
+                ..Settings::default()
+            }
+        );
+    }
+
+    #[test]
+    fn nothing_given_changes_nothing() {
+        let mut settings = Settings::default();
+        settings.update(&Options::default(), Path::new("/"));
+        assert_eq!(settings, Settings::default());
+    }
+
+    #[test]
+    fn quiet_and_verbose_are_taken_back_separately() {
+        let after = |layers: &[&str]| {
+            let mut settings = Settings::default();
+            for layer in layers {
+                settings.update(&parsed(layer), Path::new("/"));
+            }
+            settings.presentation.verbosity
+        };
+        assert_eq!(after(&["quiet = true"]), Verbosity::Quiet);
+        assert_eq!(after(&["quiet = true", "quiet = false"]), Verbosity::Normal);
+        assert_eq!(after(&["quiet = true", "verbose = false"]), Verbosity::Quiet);
+        assert_eq!(after(&["quiet = true", "verbose = true"]), Verbosity::Verbose);
+        assert_eq!(after(&["verbose = true", "quiet = true"]), Verbosity::Quiet);
+    }
+
+    #[test]
+    fn thresholds() {
+        assert!(FailOn::Severity(Severity::Medium).is_reached_by(Severity::Medium));
+        assert!(!FailOn::Severity(Severity::Medium).is_reached_by(Severity::Low));
+        assert!(!FailOn::Never.is_reached_by(Severity::Critical));
     }
 }

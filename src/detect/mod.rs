@@ -1,27 +1,250 @@
-//! Views → findings; pure and deterministic.
+//! Views → findings; pure and deterministic: the same bytes give the same findings, in whatever windows they come and
+//! on however many threads.
+//!
+//! [`Detector`] holds what all blobs share. [`BlobScan`] takes the windows of one blob, and makes findings of them at
+//! the end. Its steps, in order: `prefilter` and `runs` find places at memory speed; `matcher` keeps values of the
+//! right form; `inspect` drops look-alikes and notes what stands beside; `pair` joins parts; `score` grades;
+//! `conclude` words it.
 
-#[doc(hidden)]
+mod candidate;
+pub mod check;
+mod compile;
+mod conclude;
+mod context;
+mod expiry;
+mod inspect;
+mod matcher;
+mod pair;
 pub mod prefilter;
-#[doc(hidden)]
 pub mod runs;
+mod score;
+mod validate;
 
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
+use self::candidate::Candidate;
+use self::compile::Compiled;
+use self::conclude::{Evidenced, conclude};
+use self::context::table::{self, Table};
+use self::inspect::{Floors, Inspected, Surrounds, inspect};
+use self::pair::link::{self, End, Link, Rows, links};
+use crate::decode::text::{Encoding, View, boundary};
+use crate::model::blob::Origin;
+use crate::model::finding::Finding;
+use crate::model::secret::{Excerpt, Secret};
+use crate::model::span::{LineCursor, Span, columns, line_around};
 use crate::rules::load::RuleSet;
+use crate::rules::schema::Matcher;
+
+/// Text before a window's core that its detection may look at, in bytes.
+pub const MARGIN_BEFORE: usize = 16 * 1024;
+
+/// Text after a window's core that its detection may look at, in bytes: the reach of a pair, and after that the longest
+/// session token.
+pub const MARGIN_AFTER: usize = link::REACH + validate::aws_session_token::MAX_LEN + 4 * 1024;
+
+/// Candidates kept of one blob. A blob with more is reported as not scanned whole: findings of a hostile file must not
+/// fill the memory.
+pub const MAX_CANDIDATES: usize = 20_000;
+
+/// How much of a line is kept on each side of a value's start, in bytes.
+const EXCERPT_REACH: usize = 200;
 
 /// All rules of a run, ready to be matched against blobs from many threads.
 pub struct Detector {
     rules: Arc<RuleSet>,
+    compiled: Compiled,
+    floors: Floors,
+    now: Option<i64>,
 }
 
 impl Detector {
-    /// Prepares `rules` for matching. Patterns are compiled when a keyword of theirs is first met.
+    /// Prepares `rules` for matching. Patterns are compiled when a keyword of theirs is first met. Expiry times are
+    /// not judged until [`at`](Self::at) says what time it is.
     pub fn new(rules: Arc<RuleSet>) -> Self {
-        Self { rules }
+        let floor = |matcher| {
+            rules.by_matcher(matcher).and_then(|(_, rule)| rule.min_entropy).unwrap_or(0.0)
+        };
+        let floors = Floors {
+            key_id: floor(Matcher::AwsAccessKeyId),
+            secret: floor(Matcher::AwsSecretAccessKey),
+        };
+        Self { compiled: Compiled::new(&rules), floors, rules, now: None }
+    }
+
+    /// Judges expiry times that stand beside temporary credentials by `now`.
+    #[must_use]
+    pub fn at(mut self, now: SystemTime) -> Self {
+        self.now = now.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs().cast_signed());
+        self
     }
 
     /// The rules this detector looks for.
     pub fn rules(&self) -> &RuleSet {
         &self.rules
     }
+}
+
+/// What came of one blob.
+#[derive(Debug, Default)]
+pub struct Detected {
+    /// Findings of every confidence and class, sorted by place.
+    pub findings: Vec<Finding>,
+    /// Why the blob was not searched whole, if it was not.
+    pub shortcomings: Vec<String>,
+}
+
+/// The detection in one blob, window by window.
+pub struct BlobScan<'d> {
+    detector: &'d Detector,
+    origin: &'d Origin,
+    candidates: Vec<Candidate>,
+    links: Vec<Link>,
+    lines: LineCursor,
+    head: Option<Vec<u8>>,
+    broken: BTreeMap<usize, String>,
+    over_limit: bool,
+}
+
+impl<'d> BlobScan<'d> {
+    /// Starts on the blob from `origin`.
+    pub fn new(detector: &'d Detector, origin: &'d Origin) -> Self {
+        Self {
+            detector,
+            origin,
+            candidates: Vec::new(),
+            links: Vec::new(),
+            lines: LineCursor::default(),
+            head: None,
+            broken: BTreeMap::new(),
+            over_limit: false,
+        }
+    }
+
+    /// Takes the next window. What starts within `core` (a range of the view's text) is found; the text around it is
+    /// there to be looked at: at least [`MARGIN_BEFORE`] and [`MARGIN_AFTER`] of it, or up to the blob's ends. The
+    /// cores of successive windows adjoin. `last` says that no window follows.
+    pub fn window(&mut self, view: &View<'_>, core: Range<usize>, last: bool) {
+        let text = view.text();
+        if self.over_limit {
+            return;
+        }
+        let region = core.start..text.len().min(core.end.saturating_add(link::REACH));
+        let found = matcher::matches(&self.detector.compiled, text, region, |rule, message| {
+            self.broken.entry(rule).or_insert(message);
+        });
+        if self.head.is_none() && !(last && found.is_empty()) {
+            self.head =
+                Some(text[core.start..text.len().min(core.start + table::HEAD_LEN)].to_vec());
+        }
+        let mut passed = core.start;
+        if !found.is_empty() {
+            let table = self.head.as_deref().and_then(Table::parse);
+            let surrounds = Surrounds {
+                path: self.origin.path(),
+                table: table.as_ref(),
+                floors: self.detector.floors,
+            };
+            let room = MAX_CANDIDATES - self.candidates.len();
+            let inspected: Vec<Inspected> = found
+                .iter()
+                .filter_map(|found| inspect(text, found, &surrounds))
+                .take(room + 1)
+                .collect();
+            self.over_limit = inspected.len() > room;
+            let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
+            self.link(view, &inspected, &core, rows);
+            for one in
+                inspected.into_iter().take(room).filter(|one| core.contains(&one.range.start))
+            {
+                self.lines.advance(&text[passed..one.range.start]);
+                passed = one.range.start;
+                self.keep(view, one);
+            }
+        }
+        if !last {
+            self.lines.advance(&text[passed..core.end]);
+        }
+    }
+
+    fn link(&mut self, view: &View<'_>, inspected: &[Inspected], core: &Range<usize>, rows: Rows) {
+        let ends: Vec<End<'_>> = inspected
+            .iter()
+            .filter_map(|one| {
+                let name = one.context.name.as_ref().map(|(name, _)| name);
+                Some(End { role: one.kind.role()?, range: one.range.clone(), name })
+            })
+            .collect();
+        self.links.extend(links(view.text(), &ends, core, rows, |at| view.original(at)));
+    }
+
+    /// Keeps what was seen of a value; the line cursor stands at its start.
+    fn keep(&mut self, view: &View<'_>, one: Inspected) {
+        let text = view.text();
+        let value = &text[one.range.clone()];
+        let start = self.lines.position();
+        let mut after = self.lines.clone();
+        after.advance(value);
+        self.candidates.push(Candidate {
+            kind: one.kind,
+            span: Span::new(view.original(one.range.start), view.original(one.range.end)),
+            start,
+            end: after.position(),
+            value: Secret::new(value),
+            excerpt: excerpt(text, &one.range, start.column),
+            shape: one.shape,
+            placeholder: one.placeholder,
+            context: one.context,
+        });
+    }
+
+    /// Makes findings of all that was seen.
+    pub fn finish(self) -> Detected {
+        let mut shortcomings: Vec<String> = self
+            .broken
+            .iter()
+            .map(|(rule, message)| {
+                format!("rule `{}` cannot be used: {message}", self.detector.rules.id(*rule))
+            })
+            .collect();
+        if self.over_limit {
+            shortcomings.push(format!(
+                "more than {MAX_CANDIDATES} possible parts of credentials: the rest of it was not scanned"
+            ));
+        }
+        if self.candidates.is_empty() {
+            return Detected { findings: Vec::new(), shortcomings };
+        }
+        let findings = conclude(&Evidenced {
+            rules: &self.detector.rules,
+            origin: &Arc::new(self.origin.clone()),
+            candidates: &self.candidates,
+            links: &self.links,
+            now: self.detector.now,
+        });
+        Detected { findings, shortcomings }
+    }
+}
+
+/// The line around a value, cut between characters.
+fn excerpt(text: &[u8], value: &Range<usize>, column: u64) -> Excerpt {
+    let line = line_around(text, value.start, EXCERPT_REACH);
+    let cut_before = line.start > 0 && text[line.start - 1] != b'\n';
+    let cut_after = text.get(line.end).is_some_and(|byte| !matches!(byte, b'\n' | b'\r'));
+    let start = if cut_before {
+        boundary(text, line.start + 3, Encoding::Bytes).min(value.start)
+    } else {
+        line.start
+    };
+    let end = if cut_after {
+        boundary(text, line.end, Encoding::Bytes).max(value.start)
+    } else {
+        line.end
+    };
+    let part = value.start - start..value.end.min(end) - start;
+    let first_column = column - columns(&text[start..value.start]);
+    Excerpt::new(&text[start..end], part, first_column, (cut_before, cut_after))
 }

@@ -85,7 +85,7 @@ impl LineCursor {
 }
 
 /// The number of columns that `text` takes, which holds no line end.
-fn columns(text: &[u8]) -> u64 {
+pub fn columns(text: &[u8]) -> u64 {
     if text.is_ascii() {
         return text.len() as u64;
     }

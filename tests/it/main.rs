@@ -1,1 +1,20 @@
 //! keylint's one integration target. A line per module says what belongs there.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should panic; clippy.toml knows only #[test] itself"
+)]
+
+mod bad_input; // input that cannot be read, or not whole, or should not be
+mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
+mod corpus; // reads and expands fixtures, scans texts in a temporary directory
+mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
+mod harness; // runs the binary in a sandbox
+mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod report; // the findings that report tests are made of, and what holds for every format
+mod report_json; // JSON and JSON Lines: snapshots, their own schema, read back strictly
+mod report_sarif; // SARIF: snapshot, the official schema, what code scanning services insist on
+mod report_text; // the text format: snapshots, widths, colour, odd characters
+mod repository; // what the files of this repository may hold
+mod rules; // the texts and examples of the rule files
+mod windows; // windows and threads make no difference

@@ -1,2 +1,74 @@
-//! The keylint command.
-fn main() {}
+//! The keylint command: reads the command line, calls the library, and turns what comes back into text and a status.
+//!
+//! The only place that knows clap, the standard streams, colour and exit statuses. Whatever goes wrong below arrives
+//! here as an error and leaves as one message and one [`Status`]; nothing ends the process on its way.
+
+mod args;
+mod commands;
+mod exit;
+mod interrupt;
+mod outputs;
+mod settings;
+mod terminal;
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+
+use crate::args::{Cli, Command};
+use crate::exit::Status;
+
+fn main() -> ExitCode {
+    terminal::hush_panics();
+    // The hook has said what there is to say.
+    std::panic::catch_unwind(run).unwrap_or(Status::Incomplete).into()
+}
+
+fn run() -> Status {
+    let parsed = Cli::command()
+        .try_get_matches()
+        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
+        Err(error) => return explain_usage(&error),
+    };
+    let outcome = match &cli.command {
+        Command::Scan(scan) => {
+            let matches = matches.subcommand_matches("scan").expect("clap parsed `scan`");
+            commands::scan::run(scan, matches)
+        }
+        Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
+        Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
+        Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),
+    };
+    outcome.unwrap_or_else(|error| {
+        terminal::error(&format!("{error:#}"));
+        Status::Incomplete
+    })
+}
+
+/// Runs a command whose only result is text. A reader that goes away early has read what it wanted.
+fn to_stdout(
+    command: impl FnOnce(&mut dyn Write) -> anyhow::Result<Status>,
+) -> anyhow::Result<Status> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = command(&mut out).and_then(|status| Ok(out.flush().map(|()| status)?));
+    match written {
+        Err(error) if terminal::is_closed_pipe(&error) => Ok(Status::Clean),
+        other => other,
+    }
+}
+
+/// Prints what clap has to say: help and version as asked for, or what is wrong with the command line.
+fn explain_usage(error: &clap::Error) -> Status {
+    if error.use_stderr() {
+        // Not clap's own way of printing: it would pass on whatever characters an argument holds.
+        terminal::lines(&error.render().to_string());
+        return Status::Incomplete;
+    }
+    match error.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Status::Incomplete,
+        _ => Status::Clean,
+    }
+}

@@ -1,0 +1,309 @@
+//! The command line as it is typed. Nothing here decides what it means: see `settings` and `outputs`.
+//!
+//! Help, man page and completions are all made from these definitions. A setting that a configuration file may hold
+//! has no default here, only its name in the help, so that "not given" can be told from "given".
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, Parser, Subcommand};
+use keylint::config::schema::{Glob, Options, SizeLimit};
+use keylint::config::settings::{Color, FailOn, Format};
+use keylint::model::finding::Confidence;
+
+const EXIT_STATUS: &str = "\
+Exit status:
+  0  nothing found at or above --fail-on
+  1  something found
+  2  not done whole: bad usage or configuration, input not scanned, report not written, interrupted";
+
+const SCAN_NOTES: &str = "\
+Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
+with the --format before it, and what is left goes to standard output.
+
+Configuration: the nearest keylint.toml above the first path, up to the root of its repository, may set the same, such \
+as `fail-on = \"high\"` or `hidden = false`. Every switch has an opposite that wins over the file: --ignore, --hidden, \
+--no-follow, --no-include-examples, --no-quiet, --no-verbose.
+
+Environment: NO_COLOR, CLICOLOR and CLICOLOR_FORCE are respected.";
+
+/// Find leaked and hard-coded access keys.
+#[derive(Debug, Parser)]
+#[command(
+    name = "keylint",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = EXIT_STATUS
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Scan files, directories and standard input
+    Scan(Box<ScanArgs>),
+    /// List what is looked for
+    Rules(RulesArgs),
+    /// Explain a rule: what it finds, why that is bad, an example, what to do instead
+    Explain(ExplainArgs),
+    /// Print the man page, shell completions or a JSON Schema of the reports
+    Generate(GenerateArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SCAN_NOTES)]
+pub(crate) struct ScanArgs {
+    /// Files and directories to scan; `-` is standard input [default: .]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+
+    /// Report standard input under this name
+    #[arg(long, value_name = "FILE")]
+    pub(crate) stdin_filename: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+
+    #[command(flatten)]
+    pub(crate) findings: FindingArgs,
+
+    #[command(flatten)]
+    pub(crate) walk: WalkArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
+pub(crate) struct ReportArgs {
+    /// Format of the report [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = choice(Format::ALL, Format::as_str))]
+    pub(crate) format: Vec<Format>,
+
+    /// Write the report to FILE, replacing it at the end; `-` is standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+
+    /// Colour the text report [default: auto]
+    #[arg(long, value_name = "WHEN", value_parser = choice(Color::ALL, Color::as_str))]
+    color: Option<Color>,
+
+    /// Print secrets in full instead of masked
+    #[arg(long, overrides_with = "no_show_secrets")]
+    show_secrets: bool,
+    #[arg(long, overrides_with = "show_secrets", hide = true)]
+    no_show_secrets: bool,
+
+    /// Print findings and problems only: no summary, no notes
+    #[arg(long, short, overrides_with_all = ["no_quiet", "verbose"])]
+    quiet: bool,
+    #[arg(long, overrides_with = "quiet", hide = true)]
+    no_quiet: bool,
+
+    /// Say which configuration applies and what is left out
+    #[arg(long, short, overrides_with_all = ["no_verbose", "quiet"])]
+    verbose: bool,
+    #[arg(long, overrides_with = "verbose", hide = true)]
+    no_verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Findings")]
+pub(crate) struct FindingArgs {
+    /// Severity from which on findings give exit status 1 [default: medium]
+    #[arg(long, value_name = "SEVERITY", value_parser = choice(FailOn::ALL, FailOn::as_str))]
+    fail_on: Option<FailOn>,
+
+    /// Confidence from which on findings are shown [default: medium]
+    #[arg(
+        long,
+        value_name = "CONFIDENCE",
+        value_parser = choice(Confidence::ALL, Confidence::as_str)
+    )]
+    min_confidence: Option<Confidence>,
+
+    /// Also show documentation examples and placeholders
+    #[arg(long, overrides_with = "no_include_examples")]
+    include_examples: bool,
+    #[arg(long, overrides_with = "include_examples", hide = true)]
+    no_include_examples: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is scanned")]
+#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
+pub(crate) struct WalkArgs {
+    /// Leave out paths that match GLOB, in .gitignore syntax; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+
+    /// Scan what .gitignore, .ignore and global excludes name, too
+    #[arg(long, overrides_with = "ignore")]
+    no_ignore: bool,
+    #[arg(long, overrides_with = "no_ignore", hide = true)]
+    ignore: bool,
+
+    /// Leave out files and directories whose name starts with a dot
+    #[arg(long, overrides_with = "hidden")]
+    no_hidden: bool,
+    #[arg(long, overrides_with = "no_hidden", hide = true)]
+    hidden: bool,
+
+    /// Follow symbolic links
+    #[arg(long, overrides_with = "no_follow")]
+    follow: bool,
+    #[arg(long, overrides_with = "follow", hide = true)]
+    no_follow: bool,
+
+    /// Do not scan larger files: bytes, or with K, M or G [default: none]
+    #[arg(long, value_name = "SIZE")]
+    max_file_size: Option<SizeLimit>,
+
+    /// Worker threads; 0 is one for each processor [default: 0]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct ConfigArgs {
+    /// Read this file instead of the nearest keylint.toml
+    #[arg(long, value_name = "FILE", overrides_with = "no_config")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, overrides_with = "config")]
+    pub(crate) no_config: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArgs {
+    /// How to list them
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) format: ListFormat,
+
+    /// Hold every rule against its own examples instead
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) check: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The rule's identifier, as `keylint rules` lists it
+    pub(crate) rule: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    #[command(subcommand)]
+    pub(crate) artifact: Artifact,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Artifact {
+    /// Print the man page, with every subcommand
+    Man,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the JSON Schema of a report
+    Schema {
+        /// The report's format
+        #[arg(value_enum, default_value_t = SchemaFormat::Json)]
+        format: SchemaFormat,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum SchemaFormat {
+    Json,
+    Jsonl,
+}
+
+impl ScanArgs {
+    /// What was typed, in the terms of a configuration file.
+    pub(crate) fn options(&self) -> Options {
+        let Self { report, findings, walk, .. } = self;
+        Options {
+            // Each report has its own: see `outputs`.
+            format: None,
+            fail_on: findings.fail_on,
+            min_confidence: findings.min_confidence,
+            include_examples: switch(findings.include_examples, findings.no_include_examples),
+            threads: walk.threads,
+            ignore: switch(walk.ignore, walk.no_ignore),
+            hidden: switch(walk.hidden, walk.no_hidden),
+            follow: switch(walk.follow, walk.no_follow),
+            exclude: walk.exclude.clone(),
+            max_file_size: walk.max_file_size,
+            color: report.color,
+            quiet: switch(report.quiet, report.no_quiet),
+            verbose: switch(report.verbose, report.no_verbose),
+            show_secrets: switch(report.show_secrets, report.no_show_secrets),
+        }
+    }
+}
+
+/// Of a switch and its opposite clap leaves the one that was typed last.
+fn switch(on: bool, off: bool) -> Option<bool> {
+    (on || off).then_some(on)
+}
+
+/// Takes one of `all` by its name, and lists the names in help and completions.
+fn choice<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(name)).map(move |typed| {
+        let chosen = all.into_iter().find(|&value| name(value) == typed);
+        chosen.expect("clap lets only listed names through")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn scan(typed: &[&str]) -> ScanArgs {
+        let line = ["keylint", "scan"].iter().chain(typed);
+        match Cli::try_parse_from(line).unwrap().command {
+            Command::Scan(scan) => *scan,
+            other => panic!("not a scan: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_typed_is_nothing_given() {
+        assert_eq!(scan(&[]).options(), Options::default());
+    }
+
+    #[test]
+    fn of_a_switch_and_its_opposite_the_last_counts() {
+        assert_eq!(scan(&["--no-hidden", "--hidden"]).options().hidden, Some(true));
+        assert_eq!(scan(&["--hidden", "--no-hidden"]).options().hidden, Some(false));
+        assert_eq!(scan(&["--no-ignore"]).options().ignore, Some(false));
+        assert_eq!(scan(&["--ignore"]).options().ignore, Some(true));
+        let options = scan(&["--verbose", "--quiet"]).options();
+        assert_eq!((options.verbose, options.quiet), (None, Some(true)));
+    }
+}

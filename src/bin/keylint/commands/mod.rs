@@ -1,0 +1,6 @@
+//! One file a command.
+
+pub(crate) mod explain;
+pub(crate) mod generate;
+pub(crate) mod rules;
+pub(crate) mod scan;

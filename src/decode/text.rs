@@ -1,0 +1,280 @@
+//! Byte order marks, UTF-16 with and without one, and the way from decoded text back to original offsets.
+//!
+//! UTF-8, ASCII supersets, invalid UTF-8 and binaries are searched as they are: every credential is ASCII. UTF-16 is
+//! transcoded window by window.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// How the characters of a blob are encoded, as far as it matters for finding ASCII in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// Bytes are searched as they are: UTF-8, Latin-1, binaries.
+    Bytes,
+    /// UTF-16, little end first.
+    Utf16Le,
+    /// UTF-16, big end first.
+    Utf16Be,
+}
+
+impl Encoding {
+    /// The smallest number of bytes that windows of this encoding may be cut at.
+    pub fn unit(self) -> usize {
+        match self {
+            Self::Bytes => 1,
+            Self::Utf16Le | Self::Utf16Be => 2,
+        }
+    }
+}
+
+/// How many bytes at the start of a blob [`sniff`] looks at.
+pub const SNIFF_LEN: usize = 512;
+
+/// The encoding of a blob that starts with `head`, and the length of its byte order mark.
+///
+/// Without a mark a blob counts as UTF-16 when nearly every other byte among the first [`SNIFF_LEN`] is NUL and the
+/// rest is text: PowerShell and registry exports are of that kind. Text in other scripts without a mark is not
+/// recognised; it is then searched as bytes.
+pub fn sniff(head: &[u8]) -> (Encoding, usize) {
+    match head {
+        [0xef, 0xbb, 0xbf, ..] => (Encoding::Bytes, 3),
+        [0xff, 0xfe, 0, 0, ..] => (Encoding::Bytes, 0),
+        [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
+        [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
+        _ => (sniff_without_mark(&head[..head.len().min(SNIFF_LEN)]), 0),
+    }
+}
+
+/// Nine in ten units must be ASCII text with a NUL beside it. Fewer than eight units say nothing.
+fn sniff_without_mark(head: &[u8]) -> Encoding {
+    // Most blobs hold no NUL at all; this is the test that they all pay for.
+    if memchr::memchr(0, head).is_none() {
+        return Encoding::Bytes;
+    }
+    let units = head.len() / 2;
+    if units < 8 {
+        return Encoding::Bytes;
+    }
+    let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    let little = head.chunks_exact(2).filter(|unit| unit[1] == 0 && is_text(unit[0])).count();
+    let big = head.chunks_exact(2).filter(|unit| unit[0] == 0 && is_text(unit[1])).count();
+    if little * 10 >= units * 9 {
+        Encoding::Utf16Le
+    } else if big * 10 >= units * 9 {
+        Encoding::Utf16Be
+    } else {
+        Encoding::Bytes
+    }
+}
+
+/// A stretch of a blob as searchable text.
+///
+/// Text is UTF-8 or the blob's own bytes; [`original`](Self::original) leads from a text offset to the blob's.
+pub struct View<'a> {
+    text: Cow<'a, [u8]>,
+    base: u64,
+    encoding: Encoding,
+    /// For UTF-16, pairs of (text offset, byte offset in the window) at regular steps; empty otherwise.
+    landmarks: Vec<(usize, usize)>,
+}
+
+/// Text bytes between two landmarks: a look-up walks at most this far.
+const LANDMARK_STEP: usize = 4096;
+
+impl<'a> View<'a> {
+    /// The view of `window`, which starts at offset `base` of the blob.
+    ///
+    /// For UTF-16 the window starts at a unit boundary; an odd byte at its end and unpaired surrogates become
+    /// U+FFFD.
+    pub fn new(window: &'a [u8], base: u64, encoding: Encoding) -> Self {
+        match encoding {
+            Encoding::Bytes => {
+                Self { text: Cow::Borrowed(window), base, encoding, landmarks: Vec::new() }
+            }
+            Encoding::Utf16Le | Encoding::Utf16Be => {
+                let (text, landmarks) = transcode(window, encoding);
+                Self { text: Cow::Owned(text), base, encoding, landmarks }
+            }
+        }
+    }
+
+    /// The text to search.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The offset in the original blob of the text offset `at`.
+    pub fn original(&self, at: usize) -> u64 {
+        if self.encoding == Encoding::Bytes {
+            return self.base + at as u64;
+        }
+        let index = self.landmarks.partition_point(|(text, _)| *text <= at) - 1;
+        let (mut text, mut original) = self.landmarks[index];
+        for character in valid(&self.text[text..]).chars() {
+            if text >= at {
+                break;
+            }
+            text += character.len_utf8();
+            original += 2 * character.len_utf16();
+        }
+        self.base + original as u64
+    }
+
+    /// The text range that the window's bytes in `range` became. `range` is cut at whole characters (see
+    /// [`boundary`]).
+    pub fn text_range(&self, range: Range<usize>) -> Range<usize> {
+        if self.encoding == Encoding::Bytes {
+            return range;
+        }
+        self.text_offset(range.start)..self.text_offset(range.end)
+    }
+
+    fn text_offset(&self, window_offset: usize) -> usize {
+        let index = self.landmarks.partition_point(|(_, original)| *original <= window_offset) - 1;
+        let (mut text, mut original) = self.landmarks[index];
+        for character in valid(&self.text[text..]).chars() {
+            if original >= window_offset {
+                break;
+            }
+            text += character.len_utf8();
+            original += 2 * character.len_utf16();
+        }
+        text
+    }
+}
+
+/// The last offset at or before `at` at which `window` may be cut without cutting a character.
+pub fn boundary(window: &[u8], at: usize, encoding: Encoding) -> usize {
+    match encoding {
+        Encoding::Bytes => {
+            let is_continuation =
+                |at: usize| window.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
+            // Three continuation bytes are the most that UTF-8 has; more are no UTF-8 and may be cut anywhere.
+            (at.saturating_sub(3)..=at).rev().find(|at| !is_continuation(*at)).unwrap_or(at)
+        }
+        Encoding::Utf16Le | Encoding::Utf16Be => {
+            let at = at - at % 2;
+            let is_low = at >= 2
+                && window
+                    .get(at..at + 2)
+                    .is_some_and(|pair| (0xdc00..0xe000).contains(&unit(pair, encoding)));
+            if is_low { at - 2 } else { at }
+        }
+    }
+}
+
+fn unit(pair: &[u8], encoding: Encoding) -> u16 {
+    match encoding {
+        Encoding::Utf16Be => u16::from_be_bytes([pair[0], pair[1]]),
+        Encoding::Bytes | Encoding::Utf16Le => u16::from_le_bytes([pair[0], pair[1]]),
+    }
+}
+
+fn transcode(window: &[u8], encoding: Encoding) -> (Vec<u8>, Vec<(usize, usize)>) {
+    let units = window.chunks_exact(2).map(|pair| unit(pair, encoding));
+    let mut text = Vec::with_capacity(window.len() / 2 + window.len() / 16);
+    let mut landmarks = vec![(0, 0)];
+    let mut original = 0;
+    let mut utf8 = [0; 4];
+    for decoded in char::decode_utf16(units) {
+        if text.len() >= landmarks[landmarks.len() - 1].0 + LANDMARK_STEP {
+            landmarks.push((text.len(), original));
+        }
+        let character = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
+        text.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
+        original += 2 * character.len_utf16();
+    }
+    if window.len() % 2 == 1 {
+        text.extend_from_slice("\u{fffd}".as_bytes());
+    }
+    (text, landmarks)
+}
+
+/// Transcoded text is valid UTF-8 from any character boundary on.
+fn valid(text: &[u8]) -> &str {
+    std::str::from_utf8(text)
+        .expect("transcoded text is UTF-8 and landmarks lie between characters")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn utf16(text: &str, encoding: Encoding) -> Vec<u8> {
+        text.encode_utf16()
+            .flat_map(|unit| {
+                if encoding == Encoding::Utf16Be { unit.to_be_bytes() } else { unit.to_le_bytes() }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn sniffs_marks_and_patterns() {
+        assert_eq!(sniff(b"\xef\xbb\xbfabc"), (Encoding::Bytes, 3));
+        assert_eq!(sniff(b"\xff\xfea\0"), (Encoding::Utf16Le, 2));
+        assert_eq!(sniff(b"\xfe\xff\0a"), (Encoding::Utf16Be, 2));
+        let text = "aws_access_key_id = é\r\n".repeat(3);
+        assert_eq!(sniff(&utf16(&text, Encoding::Utf16Le)), (Encoding::Utf16Le, 0));
+        assert_eq!(sniff(&utf16(&text, Encoding::Utf16Be)), (Encoding::Utf16Be, 0));
+        assert_eq!(
+            sniff(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0>\0\x01\0\0\0"),
+            (Encoding::Bytes, 0)
+        );
+        assert_eq!(sniff(b""), (Encoding::Bytes, 0));
+    }
+
+    #[test]
+    fn an_odd_byte_at_the_end_is_kept_as_a_replacement() {
+        let view = View::new(b"a\0b\0c", 0, Encoding::Utf16Le);
+        assert_eq!(view.text(), "ab\u{fffd}".as_bytes());
+    }
+
+    proptest! {
+        #[test]
+        fn utf16_maps_back_to_the_units(text in "\\PC{0,60}", big in any::<bool>(), base in 0u64..99) {
+            let encoding = if big { Encoding::Utf16Be } else { Encoding::Utf16Le };
+            let original = utf16(&text, encoding);
+            let view = View::new(&original, base, encoding);
+            prop_assert_eq!(view.text(), text.as_bytes());
+            let mut expected = base;
+            for (at, character) in text.char_indices() {
+                prop_assert_eq!(view.original(at), expected);
+                expected += 2 * character.len_utf16() as u64;
+            }
+            prop_assert_eq!(view.original(text.len()), expected);
+        }
+
+        #[test]
+        fn arbitrary_bytes_never_panic_and_maps_are_monotone(
+            bytes in prop::collection::vec(any::<u8>(), 0..300),
+            le in any::<bool>(),
+            cut in 0usize..300,
+        ) {
+            let encoding = if le { Encoding::Utf16Le } else { Encoding::Utf16Be };
+            let view = View::new(&bytes, 0, encoding);
+            let mut before = 0;
+            for (at, _) in valid(view.text()).char_indices() {
+                let original = view.original(at);
+                prop_assert!(before <= original && original <= bytes.len() as u64 + 1);
+                before = original;
+            }
+            let cut = boundary(&bytes, cut.min(bytes.len()), encoding);
+            let range = view.text_range(0..cut);
+            let part = View::new(&bytes[..cut], 0, encoding);
+            prop_assert_eq!(&view.text()[range], part.text());
+        }
+    }
+
+    #[test]
+    fn landmarks_are_used_beyond_the_first_step() {
+        let text = "日本x😀".repeat(2000);
+        let original = utf16(&text, Encoding::Utf16Le);
+        let view = View::new(&original, 10, Encoding::Utf16Le);
+        let at = text.match_indices('x').nth(1900).unwrap().0;
+        let expected = 10 + 2 * text[..at].encode_utf16().count() as u64;
+        assert_eq!(view.original(at), expected);
+        assert_eq!(view.text_range(0..(expected - 10) as usize), 0..at);
+    }
+}

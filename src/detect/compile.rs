@@ -1,0 +1,159 @@
+//! A rule set, ready for matching: one prefilter for all keywords, and regular expressions that are compiled when a
+//! keyword of theirs is first met.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::prefilter::{Case, Literal, Prefilter};
+use crate::rules::load::RuleSet;
+use crate::rules::schema::{Matcher, Rule};
+
+/// Whose keyword was met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// The matcher of AWS access key IDs.
+    KeyId,
+    /// The matcher of AWS session tokens.
+    SessionToken,
+    /// The pattern of the rule with this index.
+    Pattern(usize),
+}
+
+/// A rule set, ready for matching.
+pub(crate) struct Compiled {
+    prefilter: Prefilter,
+    owners: Vec<Owner>,
+    patterns: Vec<Option<Pattern>>,
+    secret_keys: bool,
+}
+
+impl Compiled {
+    /// Prepares the prefilter; patterns wait.
+    pub(crate) fn new(rules: &RuleSet) -> Self {
+        let mut owners = Vec::new();
+        let mut literals = Vec::new();
+        for (index, rule) in rules.rules().iter().enumerate() {
+            let owner = match rule.matcher {
+                Some(Matcher::AwsAccessKeyId) => Owner::KeyId,
+                Some(Matcher::AwsSessionToken) => Owner::SessionToken,
+                Some(_) => continue,
+                None => Owner::Pattern(index),
+            };
+            let case = if rule.ignore_case { Case::Ignored } else { Case::Sensitive };
+            literals.extend(
+                rule.keywords
+                    .iter()
+                    .map(|keyword| (owners.len(), Literal { bytes: keyword.as_bytes(), case })),
+            );
+            owners.push(owner);
+        }
+        Self {
+            prefilter: Prefilter::new(literals),
+            owners,
+            patterns: rules.rules().iter().map(Pattern::of).collect(),
+            secret_keys: rules.by_matcher(Matcher::AwsSecretAccessKey).is_some(),
+        }
+    }
+
+    /// Calls `hit` for each keyword in `text`, with its owner and its place.
+    pub(crate) fn prefilter(&self, text: &[u8], mut hit: impl FnMut(Owner, usize)) {
+        self.prefilter.for_each_hit(text, |found| hit(self.owners[found.owner], found.at));
+    }
+
+    /// Whether runs of 40 are looked for.
+    pub(crate) fn secret_keys(&self) -> bool {
+        self.secret_keys
+    }
+
+    /// The compiled pattern of the rule at `index`, or what is wrong with it.
+    ///
+    /// # Panics
+    /// When that rule has no pattern: only pattern rules own a keyword as [`Owner::Pattern`].
+    pub(crate) fn pattern(&self, index: usize) -> Result<&Ready, String> {
+        let pattern =
+            self.patterns[index].as_ref().expect("the prefilter names pattern rules only");
+        pattern.ready.get_or_init(|| Ready::compile(&pattern.source)).as_ref().map_err(Clone::clone)
+    }
+}
+
+struct Pattern {
+    source: String,
+    ready: OnceLock<Result<Ready, String>>,
+}
+
+impl Pattern {
+    fn of(rule: &Rule) -> Option<Self> {
+        rule.pattern.as_ref().map(|source| Self { source: source.clone(), ready: OnceLock::new() })
+    }
+}
+
+/// A compiled pattern.
+pub(crate) struct Ready {
+    regex: Regex,
+    group: usize,
+}
+
+impl Ready {
+    /// Memory that one compiled pattern and its caches may take, in bytes: hostile patterns end in an error.
+    const SIZE_LIMIT: usize = 4 << 20;
+
+    fn compile(source: &str) -> Result<Self, String> {
+        let regex = RegexBuilder::new(source)
+            .unicode(false)
+            .size_limit(Self::SIZE_LIMIT)
+            .dfa_size_limit(Self::SIZE_LIMIT)
+            .build()
+            .map_err(|error| error.to_string())?;
+        if regex.captures_len() < 2 {
+            return Err("the pattern has no capture group for the credential".into());
+        }
+        let group = regex.capture_names().position(|name| name == Some("secret")).unwrap_or(1);
+        Ok(Self { regex, group })
+    }
+
+    /// Calls `found` with the credential of each match within `window` that covers the keyword at `keyword`.
+    pub(crate) fn find(
+        &self,
+        text: &[u8],
+        window: Range<usize>,
+        keyword: usize,
+        mut found: impl FnMut(Range<usize>),
+    ) {
+        let mut at = window.start;
+        while let Some(captures) = self.regex.captures_at(&text[..window.end], at) {
+            let whole = captures.get(0).expect("group 0 is the match");
+            if whole.start() > keyword {
+                return;
+            }
+            if let Some(secret) = captures.get(self.group).filter(|_| whole.end() > keyword) {
+                found(secret.range());
+            }
+            at = if whole.is_empty() { whole.end() + 1 } else { whole.end() };
+            if at > window.end {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_found_around_their_keyword() {
+        let ready = Ready::compile(r"\bacme_(?P<secret>[a-z0-9]{8})\b").unwrap();
+        let text = b"x acme_12345678 y acme_abcdefgh";
+        let mut found = Vec::new();
+        ready.find(text, 0..text.len(), 18, |range| found.push(range));
+        assert_eq!(found, vec![23..31]);
+    }
+
+    #[test]
+    fn unusable_patterns_say_why() {
+        assert!(Ready::compile("acme_[a-z").is_err());
+        assert!(Ready::compile("acme").err().unwrap().contains("capture group"));
+    }
+}

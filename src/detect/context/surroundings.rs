@@ -1,0 +1,146 @@
+//! Words on a value's line, the section it stands in, and other providers nearby.
+
+use std::ops::Range;
+
+use crate::model::span::line_around;
+
+/// How much of a line counts as beside the value, in bytes to each side: lines of minified code hold everything.
+const LINE_REACH: usize = 300;
+
+/// How far above a value its section's header is looked for, in bytes.
+pub(crate) const SECTION_REACH: usize = 8 * 1024;
+
+/// How far around a value another provider's endpoint counts, in bytes to each side.
+pub(crate) const PROVIDER_REACH: usize = 1024;
+
+/// Words that speak of AWS wherever they stand.
+const LONG_WORDS: [&str; 5] = ["amazon", "boto", "dynamodb", "cloudfront", "aws"];
+/// Words that speak of AWS only when they stand alone.
+const SHORT_WORDS: [&str; 6] = ["s3", "iam", "ec2", "sts", "sqs", "ses"];
+
+/// An AWS word on the line of `value`.
+pub(crate) fn aws_word_on_line(text: &[u8], value: &Range<usize>) -> Option<&'static str> {
+    let line = line_around(text, value.start, LINE_REACH);
+    let (before, after) =
+        (&text[line.start..value.start], &text[value.end.min(line.end)..line.end]);
+    aws_word(before).or_else(|| aws_word(after))
+}
+
+/// An AWS word in `text`.
+pub(crate) fn aws_word(text: &[u8]) -> Option<&'static str> {
+    let folded = text.to_ascii_lowercase();
+    // Within a longer run of letters, "aws" is part of `draws`, `laws`, `jaws`.
+    let boundary = |at: usize| at == 0 || !folded[at - 1].is_ascii_alphabetic();
+    let long = LONG_WORDS
+        .into_iter()
+        .find(|word| memchr::memmem::find_iter(&folded, word.as_bytes()).any(&boundary));
+    let alone = |word: &&'static str| {
+        memchr::memmem::find_iter(&folded, word.as_bytes()).any(|at| {
+            boundary(at)
+                && folded.get(at + word.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric())
+        })
+    };
+    long.or_else(|| SHORT_WORDS.into_iter().find(alone))
+}
+
+/// The line of the section header, such as `[profile prod]`, that the offset `at` stands under.
+pub(crate) fn section(text: &[u8], at: usize) -> Option<Range<usize>> {
+    let low = at.saturating_sub(SECTION_REACH);
+    let mut end = memchr::memrchr(b'\n', &text[low..at]).map(|newline| low + newline)?;
+    loop {
+        let start =
+            memchr::memrchr(b'\n', &text[low..end]).map_or(low, |newline| low + newline + 1);
+        if is_section_header(&text[start..end]) {
+            return Some(start..end);
+        }
+        if start == low {
+            return None;
+        }
+        end = start - 1;
+    }
+}
+
+/// `[name]`, alone on its line but for a comment, and no JSON array: the name starts with a letter.
+pub(crate) fn is_section_header(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let line = line.strip_prefix(b"+").or_else(|| line.strip_prefix(b"-")).unwrap_or(line);
+    let [b'[', first, rest @ ..] = line else { return false };
+    let Some(close) = rest.iter().position(|byte| *byte == b']') else { return false };
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:/@[\"'".contains(byte);
+    let after = rest[close + 1..].trim_ascii_start();
+    (first.is_ascii_alphabetic() || *first == b'[')
+        && rest[..close].iter().all(is_name)
+        && (after.is_empty() || matches!(after[0], b'#' | b';' | b']'))
+}
+
+/// Endpoints of S3-compatible services and emulators: a 40-character secret beside one of these, without an AWS key
+/// ID, is not AWS's.
+const PROVIDERS: [(&str, &str); 24] = [
+    ("wasabisys.com", "Wasabi"),
+    ("digitaloceanspaces.com", "DigitalOcean Spaces"),
+    ("linodeobjects.com", "Linode"),
+    ("r2.cloudflarestorage.com", "Cloudflare R2"),
+    ("backblazeb2.com", "Backblaze B2"),
+    ("storage.googleapis.com", "Google Cloud Storage"),
+    ("aliyuncs.com", "Alibaba Cloud"),
+    ("myhuaweicloud", "Huawei Cloud"),
+    ("bcebos", "Baidu Cloud"),
+    ("myqcloud.com", "Tencent Cloud"),
+    ("vultrobjects.com", "Vultr"),
+    ("your-objectstorage.com", "Hetzner"),
+    ("oraclecloud.com", "Oracle Cloud"),
+    ("appdomain.cloud", "IBM Cloud"),
+    ("scw.cloud", "Scaleway"),
+    ("storjshare.io", "Storj"),
+    ("upcloudobjects.com", "UpCloud"),
+    ("ncloudstorage.com", "Naver Cloud"),
+    ("dream.io", "DreamHost"),
+    ("contabostorage.com", "Contabo"),
+    ("yandexcloud.net", "Yandex Cloud"),
+    ("minio", "MinIO"),
+    ("localstack", "LocalStack"),
+    ("localhost:4566", "LocalStack"),
+];
+
+/// The name of another provider whose endpoint stands near `value`.
+pub(crate) fn other_provider(text: &[u8], value: &Range<usize>) -> Option<&'static str> {
+    let near =
+        value.start.saturating_sub(PROVIDER_REACH)..text.len().min(value.end + PROVIDER_REACH);
+    let folded = text[near].to_ascii_lowercase();
+    PROVIDERS
+        .into_iter()
+        .find(|(mark, _)| memchr::memmem::find(&folded, mark.as_bytes()).is_some())
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_words_stand_alone_or_long() {
+        assert_eq!(aws_word(b"upload to S3 with"), Some("s3"));
+        assert_eq!(aws_word(b"my-aws-key"), Some("aws"));
+        assert_eq!(aws_word(b"he draws and laws"), None);
+        assert_eq!(aws_word(b"class3 ec20"), None);
+    }
+
+    #[test]
+    fn sections() {
+        let text = b"[default]\nregion = x\n\n[profile prod]\na = [1]\nkey = @";
+        let at = text.len() - 1;
+        assert_eq!(&text[section(text, at).unwrap()], b"[profile prod]");
+        assert_eq!(section(b"key = @", 6), None);
+        assert!(is_section_header(b"[[servers]]"));
+        assert!(is_section_header(b"+[default]"));
+        assert!(!is_section_header(b"[1, 2]"));
+        assert!(!is_section_header(b"[link](target)"));
+    }
+
+    #[test]
+    fn other_providers() {
+        let text = b"endpoint = https://s3.wasabisys.com\nsecret_key = @";
+        assert_eq!(other_provider(text, &(text.len() - 1..text.len())), Some("Wasabi"));
+        assert_eq!(other_provider(b"secret_key = @", &(13..14)), None);
+    }
+}

@@ -1,0 +1,144 @@
+//! Matches → candidates: the cheap filters on value and neighbourhood, cheapest first, and then what stands beside.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::candidate::{Context, Kind, NamedBy};
+use super::context::names::{Name, Role, Strength};
+use super::context::table::Table;
+use super::context::{lead, path, surroundings};
+use super::expiry;
+use super::matcher::Match;
+use super::score::lookalike;
+use super::score::placeholder::{self, Reason};
+use super::score::shape::Shape;
+use super::validate::aws_key_id::Form;
+
+/// How much of a line before a value is searched for the mark of an encrypted value, in bytes.
+const ENCRYPTED_REACH: usize = 200;
+
+/// What is the same for all values of a blob.
+pub(crate) struct Surrounds<'a> {
+    /// The blob's path.
+    pub(crate) path: &'a Path,
+    /// Its header row, if it is a table of credentials.
+    pub(crate) table: Option<&'a Table>,
+    /// Entropy floors of the key ID and secret rules, in bits per character.
+    pub(crate) floors: Floors,
+}
+
+/// Entropy floors, in bits per character.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Floors {
+    pub(crate) key_id: f32,
+    pub(crate) secret: f32,
+}
+
+/// A match that was not dropped, with its statistics and what stands beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Inspected {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range<usize>,
+    pub(crate) shape: Shape,
+    pub(crate) placeholder: Option<Reason>,
+    pub(crate) context: Context,
+}
+
+/// What becomes of a match; `None` drops it for good.
+pub(crate) fn inspect(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> Option<Inspected> {
+    let value = &text[found.range.clone()];
+    match found.kind {
+        Kind::SecretKey { .. } => secret(text, found, surrounds),
+        Kind::KeyId { form, word_like, .. } => {
+            let shape = Shape::of(value);
+            let placeholder = placeholder_of(text, &found.range, &shape, surrounds.floors.key_id)
+                .or((form == Form::New { account: 0 }).then_some(Reason::Emulator));
+            let context = context(text, &found.range, surrounds, Role::Id);
+            if word_like && context.strength(Role::Id).is_none() && placeholder.is_none() {
+                return None;
+            }
+            Some(Inspected {
+                kind: found.kind,
+                range: found.range.clone(),
+                shape,
+                placeholder,
+                context,
+            })
+        }
+        Kind::SessionToken => {
+            let shape = Shape::of(value);
+            let placeholder = placeholder_of(text, &found.range, &shape, 0.0);
+            let context = context(text, &found.range, surrounds, Role::Token);
+            Some(Inspected {
+                kind: found.kind,
+                range: found.range.clone(),
+                shape,
+                placeholder,
+                context,
+            })
+        }
+        Kind::Pattern(_) => Some(Inspected {
+            kind: found.kind,
+            range: found.range.clone(),
+            shape: Shape::of(value),
+            placeholder: None,
+            context: Context::default(),
+        }),
+    }
+}
+
+/// A 40-character run goes through the filters in order of their cost: most runs are digests, identifiers and paths
+/// and are gone after the first two.
+fn secret(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> Option<Inspected> {
+    let range = found.range.clone();
+    let (before, value, after) = (&text[..range.start], &text[range.clone()], &text[range.end..]);
+    if lookalike::value_is_something_else(value) {
+        return None;
+    }
+    let shape = Shape::of(value);
+    let random = shape.is_random();
+    if !(random || shape.is_plausible())
+        || lookalike::is_integrity(before)
+        || lookalike::is_blob_tail(before)
+    {
+        return None;
+    }
+    let context = context(text, &range, surrounds, Role::Secret);
+    let named = context.strength(Role::Secret) >= Some(Strength::Key);
+    if !named && (lookalike::is_glued(before, after) || lookalike::has_foreign_prefix(value)) {
+        return None;
+    }
+    let placeholder = placeholder_of(text, &range, &shape, surrounds.floors.secret);
+    Some(Inspected { kind: Kind::SecretKey { random }, range, shape, placeholder, context })
+}
+
+fn placeholder_of(text: &[u8], range: &Range<usize>, shape: &Shape, floor: f32) -> Option<Reason> {
+    let near = range.start.saturating_sub(ENCRYPTED_REACH)..range.start;
+    let line = memchr::memrchr(b'\n', &text[near.clone()])
+        .map_or(near.start, |newline| near.start + newline + 1);
+    if placeholder::is_encrypted(&text[line..range.start]) {
+        return Some(Reason::Encrypted);
+    }
+    placeholder::reason(&text[range.clone()], shape.entropy, floor)
+}
+
+fn context(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>, role: Role) -> Context {
+    let column = |table: &Table| table.column(&text[..range.start]).cloned();
+    let name =
+        surrounds.table.and_then(column).map(|name: Name| (name, NamedBy::Column)).or_else(|| {
+            lead::name_of(text, range.start, range.end).map(|name| (name, NamedBy::Neighbour))
+        });
+    let section = surroundings::section(text, range.start).map(|line| text[line].trim_ascii());
+    Context {
+        name,
+        aws_word: surroundings::aws_word_on_line(text, range),
+        aws_section: section
+            .filter(|header| surroundings::aws_word(header).is_some())
+            .map(|header| String::from_utf8_lossy(header).into_owned()),
+        credential_file: path::is_credential_file(surrounds.path),
+        other_provider: (role == Role::Secret)
+            .then(|| surroundings::other_provider(text, range))
+            .flatten(),
+        expiration: expiry::beside(text, range),
+    }
+}

@@ -1,0 +1,171 @@
+//! Prefilter hits and runs → values that have the form of a credential part.
+//!
+//! What is decided here needs the value and the bytes right beside it, no more: boundaries, alphabets, lengths.
+
+use std::ops::Range;
+
+use super::candidate::Kind;
+use super::compile::{Compiled, Owner};
+use super::runs::{for_each_run, is_base64_class};
+use super::score::words::is_word_like;
+use super::validate::{aws_key_id, aws_session_token};
+
+/// A value of the right form, by its range in the text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Match {
+    pub(crate) kind: Kind,
+    pub(crate) range: Range<usize>,
+}
+
+/// How many bytes around a region the matchers of fixed length look at.
+const MARGIN: usize = 64;
+
+/// How far before and after a keyword a pattern may match, in bytes.
+const PATTERN_REACH: usize = 2 * 1024;
+
+/// Finds every value that starts in `region` of `text`, sorted by place. Patterns that turn out not to compile are
+/// handed to `broken` with the parser's message.
+pub(crate) fn matches(
+    rules: &Compiled,
+    text: &[u8],
+    region: Range<usize>,
+    mut broken: impl FnMut(usize, String),
+) -> Vec<Match> {
+    let low = region.start.saturating_sub(MARGIN);
+    let mut found = Vec::new();
+    let mut take = |found_match: Option<Match>| {
+        found.extend(found_match.filter(|found_match| region.contains(&found_match.range.start)));
+    };
+    let high = text.len().min(region.end.saturating_add(MARGIN));
+    let mut patterns = Vec::new();
+    rules.prefilter(&text[low..high], |owner, at| match owner {
+        Owner::KeyId => take(key_id(text, low + at)),
+        Owner::SessionToken => take(session_token(text, low + at)),
+        Owner::Pattern(index) => patterns.push((index, low + at)),
+    });
+    if rules.secret_keys() {
+        for_each_run(&text[low..high], |run| {
+            // A run at the edge of what is looked at may be the end of a longer one.
+            if low > 0 && run.start == 0 {
+                return;
+            }
+            take(Some(Match {
+                kind: Kind::SecretKey { random: false },
+                range: low + run.start..low + run.end,
+            }));
+        });
+    }
+    for (index, at) in patterns {
+        match rules.pattern(index) {
+            Ok(pattern) => {
+                let window = at.saturating_sub(PATTERN_REACH)..text.len().min(at + PATTERN_REACH);
+                let line = memchr::memrchr(b'\n', &text[window.start..at])
+                    .map_or(window.start, |n| window.start + n);
+                pattern.find(text, line..window.end, at, |range| {
+                    take(Some(Match { kind: Kind::Pattern(index), range }));
+                });
+            }
+            Err(message) => broken(index, message),
+        }
+    }
+    found.sort_by_key(|found| (found.range.start, found.range.end));
+    found.dedup();
+    found
+}
+
+/// The key ID whose prefix stands at `at`.
+fn key_id(text: &[u8], at: usize) -> Option<Match> {
+    let range = at..at + aws_key_id::LEN;
+    let value = text.get(range.clone())?;
+    let in_form = value.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
+    let ends = text.get(range.end).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    if !in_form || !ends || !starts_afresh(text, at, u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let kind = Kind::KeyId {
+        temporary: value.starts_with(b"ASIA"),
+        form: aws_key_id::form(value),
+        word_like: is_word_like(&value[4..]),
+    };
+    Some(Match { kind, range })
+}
+
+/// The session token of whose prefix the stretch at `at` is part: two characters stand before it.
+fn session_token(text: &[u8], at: usize) -> Option<Match> {
+    let start = at.checked_sub(2)?;
+    let limit = text.len().min(start + aws_session_token::MAX_LEN + 1);
+    let run = text[start..limit].iter().take_while(|byte| is_base64_class(**byte)).count();
+    let long_enough = (aws_session_token::MIN_LEN..=aws_session_token::MAX_LEN).contains(&run);
+    if !long_enough
+        || !starts_afresh(text, start, |byte| is_base64_class(*byte))
+        || !aws_session_token::has_known_prefix(&text[start..start + run])
+    {
+        return None;
+    }
+    let padding = text[start + run..].iter().take(2).take_while(|byte| **byte == b'=').count();
+    Some(Match { kind: Kind::SessionToken, range: start..start + run + padding })
+}
+
+/// Whether a value may start at `at`: at the text's start, after a byte that is not `of_value`, or right after an
+/// escape: `\n`, `%3D`, `\x3d`, `\u003d`.
+fn starts_afresh(text: &[u8], at: usize, of_value: impl Fn(&u8) -> bool) -> bool {
+    let before = &text[at.saturating_sub(6)..at];
+    let Some(last) = before.last() else { return true };
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match before {
+        _ if !of_value(last) => true,
+        [.., b'\\', letter] => b"0abfnrtv".contains(letter),
+        [.., b'%', a, b] | [.., b'\\', b'x', a, b] => hex(&[*a, *b]),
+        [b'\\', b'u', digits @ ..] => hex(digits),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::placeholder::expand;
+
+    fn ids(text: &str) -> usize {
+        let text = expand(text).0;
+        memchr::memmem::find_iter(text.as_bytes(), b"KIA")
+            .filter(|at| *at > 0 && key_id(text.as_bytes(), at - 1).is_some())
+            .count()
+    }
+
+    #[test]
+    fn key_ids_have_boundaries() {
+        for text in [
+            "{{aws-access-key-id:1}}",
+            "key_{{aws-access-key-id:1}}_x",
+            "a=1\\n{{aws-access-key-id:1}}\\n",
+            "\\t{{aws-access-key-id:1}}",
+            "%3D{{aws-access-key-id:1}}%26",
+            "\\u003d{{aws-access-key-id:1}}\\\"",
+            "\\x3d{{aws-access-key-id:1}}",
+            "\"{{aws-access-key-id:1}}\"",
+            "é{{aws-access-key-id:1}}é",
+        ] {
+            assert_eq!(ids(text), 1, "{text}");
+        }
+        for text in [
+            "x{{aws-access-key-id:1}}",
+            "{{aws-access-key-id:1}}A",
+            "n{{aws-access-key-id:1}}",
+            "{{aws-access-key-id:1}}a",
+        ] {
+            assert_eq!(ids(text), 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn session_tokens_have_no_upper_length() {
+        let start = "IQoJb3JpZ2luX2VjE";
+        for len in [100, 5_000, 60_000] {
+            let text = format!("x={start}{}== ", "Ab1/".repeat(len / 4));
+            let found = session_token(text.as_bytes(), 4).unwrap();
+            assert_eq!(&text[found.range], &text[2..text.len() - 1]);
+        }
+        assert_eq!(session_token(format!("x={start}").as_bytes(), 4), None);
+    }
+}

@@ -1,0 +1,119 @@
+//! Candidates and their links → sets of parts, each one credential.
+
+use std::collections::HashMap;
+
+use super::assign::{Edge, assign};
+use super::link::{Link, MAX_COST};
+use crate::detect::candidate::{Candidate, Kind};
+use crate::detect::context::names::{Role, Strength};
+
+/// The parts of one credential, as indices of candidates. At least one is there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Set {
+    pub(crate) id: Option<usize>,
+    pub(crate) secret: Option<usize>,
+    pub(crate) token: Option<usize>,
+}
+
+/// A run that is not random enough to be a secret by itself, and has no name, is joined only with an ID right beside
+/// it: about a line.
+const BESIDE: u32 = 60;
+
+/// Joins candidates (sorted by place) to sets. Every AWS candidate is in exactly one set.
+pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
+    let index: HashMap<(u64, Role), usize> = candidates
+        .iter()
+        .enumerate()
+        .filter_map(|(index, candidate)| {
+            Some(((candidate.span.start, candidate.kind.role()?), index))
+        })
+        .collect();
+    let at = |start: u64| -> Vec<usize> {
+        [Role::Id, Role::Secret, Role::Token]
+            .iter()
+            .filter_map(|role| index.get(&(start, *role)).copied())
+            .collect()
+    };
+    let mut pairs = Vec::new();
+    for link in links {
+        for one in at(link.first) {
+            for other in at(link.second) {
+                pairs.push((one, other, link.cost));
+                pairs.push((other, one, link.cost));
+            }
+        }
+    }
+    let secret_of: HashMap<usize, usize> =
+        assign(&id_secret_edges(candidates, &pairs), MAX_COST).into_iter().collect();
+    let token_of = tokens(candidates, &pairs, &secret_of);
+    let mut sets: Vec<Set> = Vec::new();
+    for (id, candidate) in candidates.iter().enumerate() {
+        if candidate.kind.role() == Some(Role::Id) {
+            let (secret, token) = (secret_of.get(&id).copied(), token_of.get(&id).copied());
+            sets.push(Set { id: Some(id), secret, token });
+        }
+    }
+    let mut is_taken = vec![false; candidates.len()];
+    for index in sets.iter().flat_map(|set| [set.secret, set.token]).flatten() {
+        is_taken[index] = true;
+    }
+    for (index, candidate) in candidates.iter().enumerate().filter(|(index, _)| !is_taken[*index]) {
+        match candidate.kind.role() {
+            Some(Role::Secret) => sets.push(Set { secret: Some(index), ..Set::default() }),
+            Some(Role::Token) => sets.push(Set { token: Some(index), ..Set::default() }),
+            Some(Role::Id) | None => {}
+        }
+    }
+    sets
+}
+
+/// Real values go with real ones, examples with examples.
+fn alike(one: &Candidate, other: &Candidate) -> bool {
+    one.placeholder.is_some() == other.placeholder.is_some()
+}
+
+fn id_secret_edges(candidates: &[Candidate], pairs: &[(usize, usize, u32)]) -> Vec<Edge> {
+    let is_joinable = |id: usize, secret: usize, cost: u32| {
+        let (id, secret) = (&candidates[id], &candidates[secret]);
+        let roles = (id.kind.role(), secret.kind.role()) == (Some(Role::Id), Some(Role::Secret));
+        let named =
+            secret.context.strength(Role::Secret).is_some_and(|strength| strength >= Strength::Key);
+        let sure =
+            matches!(secret.kind, Kind::SecretKey { random: true }) || named || cost <= BESIDE;
+        roles && alike(id, secret) && sure
+    };
+    pairs
+        .iter()
+        .filter(|(id, secret, cost)| is_joinable(*id, *secret, *cost))
+        .map(|(row, column, cost)| Edge { row: *row, column: *column, cost: *cost })
+        .collect()
+}
+
+/// The token of each temporary ID. A token is as near to an ID as to the ID's secret, whichever is nearer.
+fn tokens(
+    candidates: &[Candidate],
+    pairs: &[(usize, usize, u32)],
+    secret_of: &HashMap<usize, usize>,
+) -> HashMap<usize, usize> {
+    let id_of: HashMap<usize, usize> =
+        secret_of.iter().map(|(id, secret)| (*secret, *id)).collect();
+    let mut edges = Vec::new();
+    for (one, token, cost) in pairs {
+        if candidates[*token].kind.role() != Some(Role::Token) {
+            continue;
+        }
+        let id = match candidates[*one].kind.role() {
+            Some(Role::Id) => *one,
+            Some(Role::Secret) => match id_of.get(one) {
+                Some(id) => *id,
+                None => continue,
+            },
+            _ => continue,
+        };
+        let temporary = matches!(candidates[id].kind, Kind::KeyId { temporary: true, .. });
+        if temporary && alike(&candidates[id], &candidates[*token]) {
+            edges.push(Edge { row: id, column: *token, cost: *cost });
+        }
+    }
+    assign(&edges, MAX_COST).into_iter().collect()
+}

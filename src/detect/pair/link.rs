@@ -1,0 +1,304 @@
+//! What stands between two candidates, as the cost of joining them.
+
+use std::ops::Range;
+
+use crate::detect::context::names::{Name, Role, Strength};
+use crate::detect::context::surroundings::is_section_header;
+
+/// Candidates further apart than this many bytes are never joined. Session tokens of some thousand characters may
+/// stand between.
+pub(crate) const REACH: usize = 16 * 1024;
+
+/// Candidates of one record may stand this many lines apart, others ten (CREDENTIALS.md, 2.6).
+const LINES_IN_RECORD: u32 = 200;
+const LINES_ELSEWHERE: u32 = 10;
+
+/// Further candidates looked at from each one: more would be crossings of pairs that are already better joined.
+const PARTNERS: usize = 12;
+
+/// How far back the start of a candidate's line is looked for, in bytes.
+const LINE_REACH: usize = 2 * 1024;
+
+/// What joining two candidates costs; see [`Between::cost`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    /// Start of the earlier one in the original blob.
+    pub(crate) first: u64,
+    /// Start of the later one.
+    pub(crate) second: u64,
+    /// Never above [`MAX_COST`].
+    pub(crate) cost: u32,
+}
+
+/// Beyond this, two candidates are better reported each by itself.
+pub(crate) const MAX_COST: u32 = 2_000;
+
+/// A candidate as far as links need it.
+#[derive(Clone, Debug)]
+pub(crate) struct End<'a> {
+    pub(crate) role: Role,
+    pub(crate) range: Range<usize>,
+    pub(crate) name: Option<&'a Name>,
+}
+
+/// Whether rows of this text are records by themselves: a table with a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    Records,
+    Lines,
+}
+
+/// Links between the candidates `ends` (in order of place) of `text`, from each that starts in `core` to those after
+/// it. `original` leads from a text offset to the blob's.
+pub(crate) fn links(
+    text: &[u8],
+    ends: &[End<'_>],
+    core: &Range<usize>,
+    rows: Rows,
+    original: impl Fn(usize) -> u64,
+) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (index, first) in ends.iter().enumerate().filter(|(_, end)| core.contains(&end.range.start))
+    {
+        let mut between = Between::after(text, first);
+        let mut partners = 0;
+        for second in &ends[index + 1..] {
+            let apart = second.range.start.saturating_sub(first.range.end);
+            if apart > REACH || partners == PARTNERS {
+                break;
+            }
+            between.extend_to(text, second.range.start);
+            if second.role == first.role {
+                continue;
+            }
+            partners += 1;
+            if let Some(cost) = between.cost(text, first, second, rows) {
+                links.push(Link {
+                    first: original(first.range.start),
+                    second: original(second.range.start),
+                    cost,
+                });
+            }
+        }
+    }
+    links
+}
+
+/// What was met on the way from one candidate to a later one.
+#[derive(Debug)]
+struct Between {
+    at: usize,
+    lines: u32,
+    blank_lines: u32,
+    headers: u32,
+    braces: Depth,
+    parentheses: Depth,
+    closed_tags: u32,
+    /// The smallest indent among whole lines in between.
+    least_indent: usize,
+    /// Indent of the first candidate's line.
+    indent: usize,
+    line_start: usize,
+}
+
+/// How far a nesting was left, and how deep another was entered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Depth {
+    now: i32,
+    least: i32,
+}
+
+impl Depth {
+    fn open(&mut self) {
+        self.now += 1;
+    }
+
+    fn close(&mut self) {
+        self.now -= 1;
+        self.least = self.least.min(self.now);
+    }
+
+    /// Levels left since the first candidate.
+    fn left(self) -> u32 {
+        self.least.unsigned_abs()
+    }
+}
+
+impl Between {
+    fn after(text: &[u8], first: &End<'_>) -> Self {
+        let line_start = line_start(text, first.range.start);
+        Self {
+            at: first.range.end,
+            lines: 0,
+            blank_lines: 0,
+            headers: 0,
+            braces: Depth::default(),
+            parentheses: Depth::default(),
+            closed_tags: 0,
+            least_indent: usize::MAX,
+            indent: indent(&text[line_start..]),
+            line_start,
+        }
+    }
+
+    fn extend_to(&mut self, text: &[u8], to: usize) {
+        while self.at < to {
+            match text[self.at] {
+                b'\n' => self.end_line(text),
+                b'{' | b'[' => self.braces.open(),
+                b'}' | b']' => self.braces.close(),
+                b'(' => self.parentheses.open(),
+                b')' => self.parentheses.close(),
+                b'/' if text[..self.at].ends_with(b"<") || text.get(self.at + 1) == Some(&b'>') => {
+                    self.closed_tags += 1;
+                }
+                _ => {}
+            }
+            self.at += 1;
+        }
+    }
+
+    /// Takes account of the line that ends at `at`, unless it is the first candidate's own.
+    fn end_line(&mut self, text: &[u8]) {
+        if self.lines > 0 {
+            let line = &text[self.line_start..self.at];
+            if line.trim_ascii().is_empty() {
+                self.blank_lines += 1;
+            } else {
+                self.least_indent = self.least_indent.min(indent(line));
+                self.headers += u32::from(is_section_header(line));
+            }
+        }
+        self.lines += 1;
+        self.line_start = self.at + 1;
+    }
+
+    /// What joining costs; `None` where it may not be. Units: a line apart costs about 10, so that a closed object
+    /// (120) outweighs a few lines and the distance itself decides between equals.
+    fn cost(&self, text: &[u8], first: &End<'_>, second: &End<'_>, rows: Rows) -> Option<u32> {
+        let own_line = line_start(text, second.range.start);
+        let indents = self.indent.min(indent(&text[own_line..]));
+        let outdented = self.lines > 1 && self.least_indent < indents;
+        let left_record = self.headers > 0 || self.braces.left() > 0 || outdented;
+        let names = names(first, second);
+        let limit = match (left_record, names) {
+            (false, Names::Match) => LINES_IN_RECORD,
+            _ => LINES_ELSEWHERE,
+        };
+        if self.headers > 0 || self.lines > limit || (rows == Rows::Records && self.lines > 0) {
+            return None;
+        }
+        // Distance counts squared, so that of two IDs and two secrets in a row the order is kept.
+        let lines = self.lines.min(30);
+        let mut cost = 10 * lines + lines * lines;
+        cost +=
+            u32::try_from((second.range.start - first.range.end) / 16).unwrap_or(u32::MAX).min(40);
+        cost += 120 * self.braces.left().min(4) + 20 * self.parentheses.left().min(4);
+        cost += 30 * self.closed_tags.saturating_sub(1).min(6);
+        cost += 120 * u32::from(outdented) + 15 * self.blank_lines.min(6);
+        cost += 25 * u32::from(first.role > second.role);
+        cost += if names == Names::Differ { 300 } else { 0 };
+        Some(cost.min(MAX_COST))
+    }
+}
+
+/// Whether two names belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Names {
+    /// Both are named, with the same stem.
+    Match,
+    /// Both are named, with different stems.
+    Differ,
+    /// At least one has no name that says anything.
+    Unknown,
+}
+
+fn names(first: &End<'_>, second: &End<'_>) -> Names {
+    let telling = |end: &End<'_>| end.name.is_some_and(|name| name.strength > Strength::Generic);
+    match (first.name, second.name) {
+        (Some(one), Some(other)) if telling(first) && telling(second) => {
+            if one.stem == other.stem {
+                Names::Match
+            } else {
+                Names::Differ
+            }
+        }
+        _ => Names::Unknown,
+    }
+}
+
+fn line_start(text: &[u8], at: usize) -> usize {
+    let low = at.saturating_sub(LINE_REACH);
+    memchr::memrchr(b'\n', &text[low..at]).map_or(low, |newline| low + newline + 1)
+}
+
+/// White space at the start of a line, after the mark of a diff.
+fn indent(line: &[u8]) -> usize {
+    let line = match line {
+        [b'+' | b'-', rest @ ..] if rest.first() != Some(&b' ') || rest.get(1) == Some(&b' ') => {
+            rest
+        }
+        _ => line,
+    };
+    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Links of a text in which `I` and `S` between `<` and `>` stand for an ID and a secret.
+    fn costs(text: &str) -> Vec<Option<u32>> {
+        let text = text.as_bytes();
+        let ends: Vec<End<'_>> = memchr::memchr2_iter(b'@', b'#', text)
+            .map(|at| End {
+                role: if text[at] == b'@' { Role::Id } else { Role::Secret },
+                range: at..at + 1,
+                name: None,
+            })
+            .collect();
+        let links = links(text, &ends, &(0..text.len()), Rows::Lines, |at| at as u64);
+        (1..ends.len())
+            .map(|second| {
+                let wanted = (ends[second - 1].range.start as u64, ends[second].range.start as u64);
+                links.iter().find(|link| (link.first, link.second) == wanted).map(|link| link.cost)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_closed_object_costs_more_than_a_line() {
+        let costs = costs("[{\"a\":\"@\",\"b\":\"#\"},{\"a\":\"@\",\"b\":\"#\"}]");
+        assert!(costs[0] < costs[1]);
+        assert_eq!(costs[0], costs[2]);
+    }
+
+    #[test]
+    fn outdented_lines_leave_the_map() {
+        let costs = costs("prod:\n  id: @\n  key: #\ndev:\n  id: @\n  key: #\n");
+        assert!(costs[0] < costs[1]);
+        assert_eq!(costs[0], costs[2]);
+    }
+
+    #[test]
+    fn sections_and_distance_end_a_record() {
+        assert_eq!(costs("[a]\nid = @\n[b]\nkey = #\n"), [None]);
+        assert!(costs(&format!("@{}#", "\n".repeat(10)))[0].is_some());
+        assert_eq!(costs(&format!("@{}#", "\n".repeat(11))), [None]);
+    }
+
+    #[test]
+    fn the_order_of_equals_is_kept() {
+        let text = "@\n@\n#\n#\n".as_bytes();
+        let ends: Vec<End<'_>> =
+            [(0, Role::Id), (2, Role::Id), (4, Role::Secret), (6, Role::Secret)]
+                .into_iter()
+                .map(|(at, role)| End { role, range: at..at + 1, name: None })
+                .collect();
+        let links = links(text, &ends, &(0..8), Rows::Lines, |at| at as u64);
+        let cost = |first, second| {
+            links.iter().find(|link| (link.first, link.second) == (first, second)).unwrap().cost
+        };
+        assert!(cost(0, 4) + cost(2, 6) < cost(0, 6) + cost(2, 4));
+    }
+}

@@ -1,0 +1,135 @@
+//! The same bytes give the same findings, whatever the size of the windows they are read in and the number of threads.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use keylint::config::settings::Settings;
+use keylint::detect::Detector;
+use keylint::model::finding::{Confidence, Finding};
+use keylint::rules::load::RuleSet;
+use keylint::rules::placeholder::expand;
+use keylint::scan::{self, Input, Outcome};
+use proptest::prelude::*;
+
+/// Pieces of text: a credential of each shape, and what stands between.
+fn pieces() -> impl Strategy<Value = String> {
+    let filler = (1usize..3000).prop_map(|len| "let x = call(b[i], \"é\");\n".repeat(len / 24 + 1));
+    let long_line = (1usize..9000).prop_map(|len| "abc-DEF.012,".repeat(len / 12));
+    let credential = (0u32..9, 0usize..7).prop_map(|(number, shape)| {
+        let shapes = [
+            "[profile p]\naws_access_key_id = {{aws-access-key-id:N}}\naws_secret_access_key = {{aws-secret-access-key:N}}\n",
+            "connect('{{aws-access-key-id:N}}', '{{aws-secret-access-key:N}}')\n",
+            "{\"AccessKeyId\":\"{{aws-temporary-key-id:N}}\",\"SecretAccessKey\":\"{{aws-secret-access-key:N}}\",\
+             \"Token\":\"{{aws-session-token:N}}\"}",
+            "id {{aws-access-key-id:N}} 日本語\n",
+            "secret_key: {{aws-secret-access-key:N}}\r\n",
+            " {{aws-secret-access-key:N}} ",
+            "token={{aws-session-token:N}}&",
+        ];
+        shapes[shape].replace('N', &number.to_string())
+    });
+    prop_oneof![2 => filler, 1 => long_line, 3 => credential]
+}
+
+fn scan_file(bytes: &[u8], core: usize) -> Vec<Finding> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, bytes).unwrap();
+    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
+    let settings = Settings {
+        threads: 1,
+        min_confidence: Confidence::Low,
+        include_examples: true,
+        ..Settings::default()
+    };
+    let outcome = scan::run_in_windows(
+        &[Input::Path(path)],
+        &settings,
+        &detector,
+        &AtomicBool::new(false),
+        core,
+    )
+    .unwrap();
+    assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.problems);
+    assert_eq!(outcome.coverage.bytes, bytes.len() as u64);
+    // The path differs from run to run, and with it the fingerprint and the origin.
+    let mut findings = outcome.findings;
+    for finding in &mut findings {
+        finding.fingerprint = finding.credential;
+        finding.origin = Arc::new(keylint::model::blob::Origin::Stdin { name: "file".into() });
+    }
+    findings
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
+    #[test]
+    fn window_sizes_make_no_difference(
+        pieces in prop::collection::vec(pieces(), 20..120),
+        core in prop_oneof![1usize..200, 200usize..100_000],
+        wide in any::<bool>(),
+    ) {
+        let mut text = String::new();
+        for piece in &pieces {
+            text.push_str(&expand(piece).0);
+        }
+        let bytes: Vec<u8> = if wide {
+            [0xfeffu16].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
+        } else {
+            text.into_bytes()
+        };
+        // Margins are some 100 KiB: cores below that only matter if the whole is larger.
+        let core = core.max(bytes.len() / 40);
+        prop_assert_eq!(scan_file(&bytes, core), scan_file(&bytes, 8 << 20));
+    }
+}
+
+#[test]
+fn a_large_file_is_read_in_windows_with_exact_places() {
+    let (pair, _) = expand(
+        "aws_access_key_id={{aws-access-key-id:1}}\naws_secret_access_key={{aws-secret-access-key:1}}\n",
+    );
+    let line = "x = 'filler of a line'; // é\n";
+    let mut text = String::new();
+    for _ in 0..400_000 {
+        text.push_str(line);
+    }
+    text.push_str(&pair);
+    let findings = scan_file(text.as_bytes(), 1 << 20);
+    assert_eq!(findings.len(), 1);
+    let start = findings[0].parts[0].start;
+    assert_eq!((start.line, start.column), (400_001, 19));
+    assert_eq!(findings[0].parts[0].span.start as usize, text.len() - pair.len() + 18);
+}
+
+fn scan_tree(folder: &std::path::Path, threads: usize) -> Outcome {
+    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
+    let settings = Settings { threads, min_confidence: Confidence::Low, ..Settings::default() };
+    scan::run(&[Input::Path(folder.to_owned())], &settings, &detector, &AtomicBool::new(false))
+        .unwrap()
+}
+
+#[test]
+fn thread_counts_make_no_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..200 {
+        let mut text = String::new();
+        for line in 0..number % 7 {
+            writeln!(text, "key{line} = {{{{aws-access-key-id:{}}}}}", number + line).unwrap();
+        }
+        let path = folder.path().join(format!("d{}/f{number}", number % 13));
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, expand(&text).0).unwrap();
+    }
+    let one = scan_tree(folder.path(), 1);
+    assert_eq!(one.coverage.files, 200);
+    assert!(one.findings.len() > 400);
+    for threads in [2, 3, 8] {
+        let many = scan_tree(folder.path(), threads);
+        assert_eq!(many.findings, one.findings, "{threads} threads");
+        assert_eq!(many.coverage.files, 200);
+    }
+}
