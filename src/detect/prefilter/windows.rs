@@ -1,18 +1,24 @@
 //! The search for any number of literals, by a table that is asked about every second, third or fourth window of four
 //! bytes.
+//!
+//! A literal of `n` bytes covers windows at `n - 1` distances from its start, counting those that stick out of it by one
+//! byte on either side. Windows that lie `n - 1` bytes or less apart in a text therefore hold one of them, and of those
+//! that may be the one, the rarest is looked for. Sixteen bits of a window, the same for both cases of a letter, index
+//! a table of bytes; what is wanted there goes through two finer looks before words are compared ([`Windows::sift`]).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::commonness::{Commonness, Pattern};
+use super::sieve::Sieve;
 use super::{Case, Hit, Literal};
 
 /// Bytes of one window.
 const WINDOW: usize = 4;
 /// Windows whose table entries are tested together.
-const BLOCK: usize = 8;
+pub(super) const BLOCK: usize = 8;
 /// Blocks that are tested before those with a wanted window are looked at again.
-const BLOCKS: usize = 64;
+pub(super) const BLOCKS: usize = 64;
 /// Bytes that the windows of one block cover at most.
 const REACH: usize = (BLOCK - 1) * MAX_STRIDE + WINDOW;
 /// The largest distance between windows.
@@ -156,7 +162,7 @@ impl Windows {
     }
 
     fn search<const STRIDE: usize>(&self, text: &[u8], mut hit: impl FnMut(Hit)) {
-        let mut sieve = Sieve::default();
+        let mut sieve = Sieve::new();
         let mut at = 0;
         while text.len() - at >= REACH {
             let covered = self.sift::<STRIDE>(text, at, &text[at..], &mut sieve);
@@ -184,22 +190,27 @@ impl Windows {
         let mut covered = 0;
         for _ in 0..BLOCKS {
             let Some(block) = area.get(covered..).and_then(<[u8]>::first_chunk) else { break };
-            let indices = indices_of_block::<STRIDE>(block).into_iter();
-            let wanted = indices.fold(0, |any, index| any | self.wanted[index]);
-            sieve.hot.push_if(wanted, covered);
+            let indices = indices_of_block::<STRIDE>(block).into_iter().rev();
+            let wanted = indices.fold(0, |bits, index| bits << 1 | self.wanted[index]);
+            sieve.push_block(covered, wanted);
             covered += BLOCK * STRIDE;
         }
-        for block_at in sieve.hot.iter() {
-            let block = area[block_at..].first_chunk().expect("this block was looked at before");
-            let indices = indices_of_block::<STRIDE>(block).into_iter();
-            for (number, index) in indices.enumerate() {
-                sieve.wanted.push_if(self.wanted[index], block_at + number * STRIDE);
+        for (block, mask) in sieve.hot.iter().zip(sieve.masks) {
+            // Few blocks hold more than two, so these branches are predicted.
+            let nth = |mask: u8| block + mask.trailing_zeros() as usize * STRIDE;
+            sieve.wanted.push_if(true, nth(mask));
+            let mut rest = mask & (mask - 1);
+            sieve.wanted.push_if(rest != 0, nth(rest));
+            rest &= rest.wrapping_sub(1);
+            while rest != 0 {
+                sieve.wanted.push_if(true, nth(rest));
+                rest &= rest - 1;
             }
         }
         for offset in sieve.wanted.iter() {
             let context = context(text, at + offset);
             let likely = self.slot(context).around.agrees(context);
-            sieve.likely.push_if(u8::from(likely), offset);
+            sieve.likely.push_if(likely, offset);
         }
         covered
     }
@@ -251,49 +262,6 @@ impl Windows {
             }
             next = members[number].prefix;
         }
-    }
-}
-
-/// What is left of an area of text, as offsets in it, after each of three looks.
-#[derive(Default)]
-struct Sieve {
-    /// Blocks with a window whose index is wanted.
-    hot: Offsets<BLOCKS>,
-    /// Windows whose index is wanted.
-    wanted: Offsets<{ BLOCKS * BLOCK }>,
-    /// Windows whose context agrees with what is known of their slot.
-    likely: Offsets<{ BLOCKS * BLOCK }>,
-}
-
-impl Sieve {
-    fn clear(&mut self) {
-        self.hot.len = 0;
-        self.wanted.len = 0;
-        self.likely.len = 0;
-    }
-}
-
-/// Up to `N` offsets.
-struct Offsets<const N: usize> {
-    offsets: [u16; N],
-    len: usize,
-}
-
-impl<const N: usize> Default for Offsets<N> {
-    fn default() -> Self {
-        Self { offsets: [0; N], len: 0 }
-    }
-}
-
-impl<const N: usize> Offsets<N> {
-    /// Appends `offset` if `condition` is 1, without a branch.
-    fn push_if(&mut self, condition: u8, offset: usize) {
-        self.offsets[self.len % N] = offset as u16;
-        self.len += usize::from(condition);
-    }
-
-    fn iter(&self) -> impl Iterator<Item = usize> {
-        self.offsets[..self.len].iter().map(|&offset| usize::from(offset))
     }
 }
 
