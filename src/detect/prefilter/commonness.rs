@@ -9,25 +9,25 @@ pub(super) struct Commonness([[f32; 32]; 32]);
 impl Commonness {
     /// The numbers that [`PAIRS`] stands for.
     pub(super) fn new() -> Self {
-        let weight = |digit: u8| 0.5_f32.powi(char::from(digit).to_digit(16).unwrap_or(15) as i32);
+        let weight = |digit: u8| 1.0 / (1 << char::from(digit).to_digit(16).unwrap_or(15)) as f32;
         Self(PAIRS.map(|row| row.map(weight)))
     }
 
-    /// How often a text is expected to hold bytes that agree with `pattern` in the five low bits of the bytes in the
-    /// middle and the three low bits of the others; comparable with each other only.
+    /// How often a text is expected to hold bytes that agree with `pattern` in the bits that make its index in the
+    /// table of `windows`: five of each byte in the middle, three of the others. To be compared with each other only.
     pub(super) fn of(&self, pattern: Pattern) -> f32 {
         let [first, Some(second), Some(third), fourth] = pattern else { return f32::INFINITY };
         let (second, third) = (usize::from(second & 31), usize::from(third & 31));
         let before = |byte: usize| self.0[byte][second];
         let after = |byte: usize| self.0[third][byte];
-        self.0[second][third] * share(before, first) * share(after, fourth)
+        self.0[second][third] * share(before, first, 0x07) * share(after, fourth, 0x1c)
     }
 }
 
-/// The share of weight that falls on numbers below 32 with the three low bits of `byte`.
-fn share(weight: impl Fn(usize) -> f32, byte: Option<u8>) -> f32 {
+/// The share of the weight of all numbers below 32 that falls on those which agree with `byte` in the bits of `mask`.
+fn share(weight: impl Fn(usize) -> f32, byte: Option<u8>, mask: usize) -> f32 {
     byte.map_or(1.0, |byte| {
-        let alike = (usize::from(byte & 7)..32).step_by(8);
+        let alike = (0..32).filter(|number| (number ^ usize::from(byte)) & mask == 0);
         alike.map(&weight).sum::<f32>() / (0..32).map(&weight).sum::<f32>()
     })
 }
