@@ -60,15 +60,17 @@ pub(crate) fn section(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// `[name]`, alone on its line but for a comment, and no JSON array: the name starts with a letter.
+/// `[name]`, alone on its line but for a comment, and no array: no quote at its start, no comma, no brace.
 pub(crate) fn is_section_header(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let line = line.strip_prefix(b"+").or_else(|| line.strip_prefix(b"-")).unwrap_or(line);
     let [b'[', first, rest @ ..] = line else { return false };
     let Some(close) = rest.iter().position(|byte| *byte == b']') else { return false };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:/@[\"'".contains(byte);
+    let is_name = |byte: &u8| {
+        (byte.is_ascii_graphic() || *byte == b' ' || *byte >= 0x80) && !b",;{}<>`".contains(byte)
+    };
     let after = rest[close + 1..].trim_ascii_start();
-    (first.is_ascii_alphabetic() || *first == b'[')
+    (first.is_ascii_alphanumeric() || matches!(first, b'[' | b'*' | b'_') || *first >= 0x80)
         && rest[..close].iter().all(is_name)
         && (after.is_empty() || matches!(after[0], b'#' | b';' | b']'))
 }
@@ -133,6 +135,9 @@ mod tests {
         assert_eq!(section(b"key = @", 6), None);
         assert!(is_section_header(b"[[servers]]"));
         assert!(is_section_header(b"+[default]"));
+        assert!(is_section_header(b"[prod & legacy (eu-west-1)]"));
+        assert!(is_section_header(b"[123456789012] # billing"));
+        assert!(!is_section_header(b"[\"a\"]"));
         assert!(!is_section_header(b"[1, 2]"));
         assert!(!is_section_header(b"[link](target)"));
     }
