@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::assign::{Edge, assign};
-use super::link::{Link, MAX_COST};
+use super::link::{Link, MAX_COST, UNIT};
 use crate::detect::candidate::{Candidate, Kind};
 use crate::detect::context::names::{Role, Strength};
 
@@ -17,7 +17,7 @@ pub(crate) struct Set {
 
 /// A run that is not random enough to be a secret by itself, and has no name, is joined only with an ID right beside
 /// it: about a line.
-const BESIDE: u32 = 60;
+const BESIDE: u32 = 60 * UNIT;
 
 /// Joins candidates (sorted by place) to sets. Every AWS candidate is in exactly one set.
 pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
