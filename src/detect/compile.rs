@@ -148,7 +148,7 @@ mod tests {
         let text = b"x acme_12345678 y acme_abcdefgh";
         let mut found = Vec::new();
         ready.find(text, 0..text.len(), 18, |range| found.push(range));
-        assert_eq!(found, [23..31]);
+        assert!(matches!(found[..], [Range { start: 23, end: 31 }]));
     }
 
     #[test]

@@ -311,23 +311,16 @@ fn merge(findings: Vec<Finding>) -> Vec<Finding> {
             .iter()
             .map(|part| home.get(&(part.kind, part.value.clone())).copied())
             .collect();
-        match homes
-            .first()
-            .copied()
-            .flatten()
-            .filter(|first| homes.iter().all(|home| *home == Some(*first)))
-        {
-            Some(index) => {
-                let whole: &mut Finding = &mut merged[index];
-                whole.confidence = whole.confidence.max(finding.confidence);
-                whole.parts.extend(finding.parts);
+        let first = homes.first().copied().flatten();
+        if let Some(index) = first.filter(|_| homes.iter().all(|home| *home == first)) {
+            let whole: &mut Finding = &mut merged[index];
+            whole.confidence = whole.confidence.max(finding.confidence);
+            whole.parts.extend(finding.parts);
+        } else {
+            for part in &finding.parts {
+                home.entry((part.kind, part.value.clone())).or_insert(merged.len());
             }
-            None => {
-                for part in &finding.parts {
-                    home.entry((part.kind, part.value.clone())).or_insert(merged.len());
-                }
-                merged.push(finding);
-            }
+            merged.push(finding);
         }
     }
     merged

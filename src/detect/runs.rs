@@ -98,12 +98,11 @@ fn is_escape(text: &[u8], start: usize, len: usize) -> bool {
     let before = start.checked_sub(1).map(|at| text[at]);
     let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     match (before, &text[start..start + len]) {
-        (_, []) | (None | Some(b'\n'), [b'+']) => true,
+        (_, []) | (None | Some(b'\n'), [b'+']) | (Some(b'='), [b'3', b'D']) => true,
         (Some(b'\\'), [letter]) => b"0abfnrtv".contains(letter),
         (Some(b'%'), digits @ [_, _]) => hex(digits),
         (Some(b'\\'), [b'x', digits @ ..]) => digits.len() == 2 && hex(digits),
         (Some(b'\\'), [b'u', digits @ ..]) => digits.len() == 4 && hex(digits),
-        (Some(b'='), [b'3', b'D']) => true,
         (Some(b'[' | b';'), [number @ .., b'm']) => {
             number.len() <= 3 && number.iter().all(u8::is_ascii_digit)
         }

@@ -10,6 +10,9 @@ const LINE_REACH: usize = 300;
 /// How far above a value its section's header is looked for, in bytes.
 pub(crate) const SECTION_REACH: usize = 8 * 1024;
 
+/// How far around a value an AWS word counts for a name that says half, in bytes to each side.
+const NEAR_REACH: usize = 1024;
+
 /// How far around a value another provider's endpoint counts, in bytes to each side.
 pub(crate) const PROVIDER_REACH: usize = 1024;
 
@@ -24,6 +27,13 @@ pub(crate) fn aws_word_on_line(text: &[u8], value: &Range<usize>) -> Option<&'st
     let (before, after) =
         (&text[line.start..value.start], &text[value.end.min(line.end)..line.end]);
     aws_word(before).or_else(|| aws_word(after))
+}
+
+/// Whether an AWS word stands anywhere near `value`.
+pub(crate) fn aws_word_near(text: &[u8], value: &Range<usize>) -> bool {
+    let before = &text[value.start.saturating_sub(NEAR_REACH)..value.start];
+    let after = &text[value.end..text.len().min(value.end + NEAR_REACH)];
+    aws_word(before).or_else(|| aws_word(after)).is_some()
 }
 
 /// An AWS word in `text`.

@@ -38,18 +38,20 @@ fn distinct(indices: impl Iterator<Item = usize>) -> Vec<usize> {
     distinct
 }
 
+/// The root of a node's tree, with the path to it halved.
+fn root(parent: &mut [usize], mut node: usize) -> usize {
+    while parent[node] != node {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
+    }
+    node
+}
+
 /// The connected groups of edges.
 fn groups(edges: &[Edge]) -> Vec<Vec<Edge>> {
     let rows = edges.iter().map(|edge| edge.row + 1).max().unwrap_or(0);
     let columns = edges.iter().map(|edge| edge.column + 1).max().unwrap_or(0);
     let mut parent: Vec<usize> = (0..rows + columns).collect();
-    fn root(parent: &mut [usize], mut node: usize) -> usize {
-        while parent[node] != node {
-            parent[node] = parent[parent[node]];
-            node = parent[node];
-        }
-        node
-    }
     for edge in edges {
         let (one, other) = (root(&mut parent, edge.row), root(&mut parent, rows + edge.column));
         parent[one.max(other)] = one.min(other);
@@ -85,7 +87,7 @@ fn exact(group: &[Edge], rows: &[usize], columns: &[usize], unjoined: u32) -> Ve
         list.binary_search(&index).expect("made from the same edges")
     };
     let (height, width) = (rows.len(), columns.len() + rows.len());
-    let forbidden = i64::from(unjoined) * (height as i64 + 1) * 4;
+    let forbidden = i64::from(unjoined) * (height.cast_signed() as i64 + 1) * 4;
     let mut cost = vec![vec![forbidden; width]; height];
     for (row, line) in cost.iter_mut().enumerate() {
         line[columns.len() + row] = i64::from(unjoined);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::assign::{Edge, assign};
 use super::link::{Link, MAX_COST, UNIT};
-use crate::detect::candidate::{Candidate, Kind};
+use crate::detect::candidate::{Candidate, Kind, OtherName};
 use crate::detect::context::names::{Role, Strength};
 
 /// The parts of one credential, as indices of candidates. At least one is there.
@@ -55,7 +55,9 @@ pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
     }
     let taken: Vec<usize> = sets.iter().flat_map(|set| [set.secret, set.token]).flatten().collect();
     let mut is_taken = vec![false; candidates.len()];
-    taken.into_iter().for_each(|index| is_taken[index] = true);
+    for index in taken {
+        is_taken[index] = true;
+    }
     for (index, candidate) in candidates.iter().enumerate().filter(|(index, _)| !is_taken[*index]) {
         match candidate.kind.role() {
             Some(Role::Secret) => sets.push(Set { secret: Some(index), ..Set::default() }),
@@ -72,20 +74,35 @@ fn alike(one: &Candidate, other: &Candidate) -> bool {
 }
 
 fn id_secret_edges(candidates: &[Candidate], pairs: &[(usize, usize, u32)]) -> Vec<Edge> {
-    let is_joinable = |id: usize, secret: usize, cost: u32| {
-        let (id, secret) = (&candidates[id], &candidates[secret]);
-        let roles = (id.kind.role(), secret.kind.role()) == (Some(Role::Id), Some(Role::Secret));
-        let named =
-            secret.context.strength(Role::Secret).is_some_and(|strength| strength >= Strength::Key);
+    let edge = |id: usize, secret: usize, cost: u32| {
+        let (one, other) = (&candidates[id], &candidates[secret]);
+        let roles = (one.kind.role(), other.kind.role()) == (Some(Role::Id), Some(Role::Secret));
+        if !roles || !alike(one, other) {
+            return None;
+        }
+        let named = other.context.strength(Role::Secret) >= Some(Strength::Secret);
         let sure =
-            matches!(secret.kind, Kind::SecretKey { random: true }) || named || cost <= BESIDE;
-        roles && alike(id, secret) && sure
+            matches!(other.kind, Kind::SecretKey { random: true }) || named || cost <= BESIDE;
+        let cost = cost.saturating_add(unlikeliness(other)?).min(MAX_COST);
+        sure.then_some(Edge { row: id, column: secret, cost })
     };
-    pairs
-        .iter()
-        .filter(|(id, secret, cost)| is_joinable(*id, *secret, *cost))
-        .map(|(row, column, cost)| Edge { row: *row, column: *column, cost: *cost })
-        .collect()
+    pairs.iter().filter_map(|(id, secret, cost)| edge(*id, *secret, *cost)).collect()
+}
+
+/// What is added to the cost of joining a run with an ID, so that a named secret some lines away is preferred to any
+/// other run close by; `None` for one whose name says that it is something else.
+fn unlikeliness(secret: &Candidate) -> Option<u32> {
+    let units = match (&secret.context.name, secret.context.other_name) {
+        (_, Some(OtherName::Telling)) => return None,
+        (Some((name, _)), _) if name.role == Role::Secret => match name.strength {
+            Strength::Generic => 15,
+            Strength::Foreign => 200,
+            Strength::Secret | Strength::Key | Strength::Aws => 0,
+        },
+        (_, Some(OtherName::Unknown)) => 100,
+        _ => 30,
+    };
+    Some(units * UNIT)
 }
 
 /// The token of each temporary ID. A token is as near to an ID as to the ID's secret, whichever is nearer.

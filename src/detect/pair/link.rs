@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::detect::context::blocks::indent;
 use crate::detect::context::names::{Name, Role, Strength};
 use crate::detect::context::surroundings::is_section_header;
 
@@ -253,17 +254,6 @@ fn names(first: &End<'_>, second: &End<'_>) -> Names {
 fn line_start(text: &[u8], at: usize) -> usize {
     let low = at.saturating_sub(LINE_REACH);
     memchr::memrchr(b'\n', &text[low..at]).map_or(low, |newline| low + newline + 1)
-}
-
-/// White space at the start of a line, after the mark of a diff.
-fn indent(line: &[u8]) -> usize {
-    let line = match line {
-        [b'+' | b'-', rest @ ..] if rest.first() != Some(&b' ') || rest.get(1) == Some(&b' ') => {
-            rest
-        }
-        _ => line,
-    };
-    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
 #[cfg(test)]

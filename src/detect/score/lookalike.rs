@@ -39,7 +39,7 @@ fn is_text_in_base64(value: &[u8]) -> bool {
     decoded > 0 && printable * 10 >= decoded * 9
 }
 
-/// Known beginnings of other things: OpenPGP signature bodies, reCAPTCHA site keys (which have exactly 40
+/// Known beginnings of other things: `OpenPGP` signature bodies, reCAPTCHA site keys (which have exactly 40
 /// characters), base64 of `{"` and of PEM armour.
 pub(crate) fn has_foreign_prefix(value: &[u8]) -> bool {
     const PREFIXES: [&[u8]; 7] = [b"iQEz", b"iQIz", b"iQEc", b"6Le", b"6Lc", b"eyJ", b"LS0t"];
@@ -56,7 +56,7 @@ pub(crate) fn is_integrity(before: &[u8]) -> bool {
 }
 
 /// A stretch of URL-safe base64 or another longer token that only happens to be cut here: the value is glued with `-`,
-/// `_` or `.` to more of the same on either side.
+/// `_` or `.` to more of the same on either side, or follows on the padding of another.
 pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
     let glues = |byte: &u8| matches!(byte, b'-' | b'_' | b'.');
     let left = before.last().is_some_and(glues)
@@ -64,7 +64,7 @@ pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
         && is_base64_class(before[before.len() - 2]);
     let right =
         after.first().is_some_and(glues) && after.get(1).is_some_and(|byte| is_base64_class(*byte));
-    left || right
+    left || right || before.ends_with(b"==")
 }
 
 /// The last line of a wrapped base64 blob: what stands before the value, but for line ends, quotes and joints, is a
@@ -124,6 +124,7 @@ mod tests {
         assert!(!is_integrity(b"aws_secret_access_key = \""));
         assert!(is_glued(b"eyJhbGciOi.eyJzdWIi.", b""));
         assert!(is_glued(b" ", b"-abc"));
+        assert!(is_glued(b"\"====", b"\""));
         assert!(!is_glued(b"key=", b"\n"));
         assert!(!is_glued(b" - ", b". Then"));
     }
