@@ -96,14 +96,18 @@ impl Evidenced<'_> {
             None => severity,
         };
         let key = set.secret.or(set.id).or(set.token)?;
-        Some(self.assemble(
+        let mut finding = self.assemble(
             rule,
             severity,
             confidence,
             (parts, notes),
             &self.candidates[key],
             self.account(set),
-        ))
+        );
+        if set.id.is_some_and(|id| self.candidates[id].placeholder == Some(Reason::Emulator)) {
+            finding.class = Class::Example;
+        }
+        Some(finding)
     }
 
     /// A run that only a name or an ID beside it would make a secret, and has neither.

@@ -114,7 +114,7 @@ pub(crate) fn name_of(text: &[u8], start: usize, end: usize) -> Option<Name> {
 }
 
 /// The word that an operator assigns the value at `start` to, if it is no name of a credential's part: `etag` in
-/// `"etag": "..."`. The last word of a phrase is no such word, unless a keyword stands before it.
+/// `"etag": "..."`. The last word of a phrase is no such word, unless a keyword stands before it or it is telling.
 pub(crate) fn assigned_to(text: &[u8], start: usize) -> Option<&[u8]> {
     let before = &text[start.saturating_sub(REACH)..start];
     let is_quote = |byte: u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\');
@@ -134,7 +134,8 @@ pub(crate) fn assigned_to(text: &[u8], start: usize) -> Option<&[u8]> {
         let previous = &previous[Backwards::new(previous).word_start(previous.len())..];
         !previous.is_empty() && !FILLERS.contains(&normalise(previous).as_str())
     };
-    (operand.len() < operator.len() && is_name && !is_phrase).then_some(word)
+    let names_it = is_name && (!is_phrase || is_of_another_kind(&normalise(word)));
+    (operand.len() < operator.len() && names_it).then_some(word)
 }
 
 fn trim_end(text: &[u8], of: impl Fn(u8) -> bool) -> &[u8] {

@@ -6,6 +6,7 @@ use super::assign::{Edge, assign};
 use super::link::{Link, MAX_COST, UNIT};
 use crate::detect::candidate::{Candidate, Kind, OtherName};
 use crate::detect::context::names::{Role, Strength};
+use crate::detect::score::placeholder::Reason;
 
 /// The parts of one credential, as indices of candidates. At least one is there.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,9 +69,10 @@ pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
     sets
 }
 
-/// Real values go with real ones, examples with examples.
-fn alike(one: &Candidate, other: &Candidate) -> bool {
-    one.placeholder.is_some() == other.placeholder.is_some()
+/// Real values go with real ones, examples with examples. Emulators make their secrets as AWS does.
+fn alike(id: &Candidate, other: &Candidate) -> bool {
+    id.placeholder.is_some() == other.placeholder.is_some()
+        || id.placeholder == Some(Reason::Emulator)
 }
 
 fn id_secret_edges(candidates: &[Candidate], pairs: &[(usize, usize, u32)]) -> Vec<Edge> {

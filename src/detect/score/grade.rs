@@ -54,12 +54,15 @@ fn secret(
 ) -> Confidence {
     let context = &candidate.context;
     let name = context.strength(Role::Secret);
-    if let Some(id) = partners.iter().find(|partner| partner.kind == PartKind::AccessKeyId) {
-        return match (id.well_formed, random) {
+    let by_id = partners.iter().find(|partner| partner.kind == PartKind::AccessKeyId).map(|id| {
+        match (id.well_formed, random) {
             (true, true) => Confidence::High,
             (false, false) if name < Some(Strength::Secret) => Confidence::Low,
             _ => Confidence::Medium,
-        };
+        }
+    });
+    if by_id == Some(Confidence::High) {
+        return Confidence::High;
     }
     let in_aws = context.speaks_of_aws() || context.aws_block.is_some();
     let confidence = match name {
@@ -72,7 +75,7 @@ fn secret(
         None if random && is_unnamed_secret(context, id_near) => Confidence::Medium,
         _ => Confidence::Low,
     };
-    match context.other_provider {
+    let own = match context.other_provider {
         Some(provider) => {
             evidence.push(Evidence::new(format!(
                 "beside an endpoint of {provider}: not AWS's, it seems"
@@ -80,7 +83,8 @@ fn secret(
             Confidence::Low
         }
         None => confidence,
-    }
+    };
+    by_id.unwrap_or(Confidence::Low).max(own)
 }
 
 /// Whether a random value without a secret's name is one by its surroundings.
