@@ -52,6 +52,17 @@ pub(crate) enum NamedBy {
     Neighbour,
     /// It heads the value's column.
     Column,
+    /// It is the file's.
+    File,
+}
+
+/// The name of a value that is none of a credential's part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OtherName {
+    /// It says what else the value is: `etag`, `signature`.
+    Telling,
+    /// It does not.
+    Unknown,
 }
 
 /// What stands beside a value.
@@ -59,10 +70,16 @@ pub(crate) enum NamedBy {
 pub(crate) struct Context {
     /// Its name.
     pub(crate) name: Option<(Name, NamedBy)>,
+    /// Without such a name: whether it has another.
+    pub(crate) other_name: Option<OtherName>,
     /// A word on its line that speaks of AWS.
     pub(crate) aws_word: Option<&'static str>,
     /// The header of its section, if that speaks of AWS.
     pub(crate) aws_section: Option<String>,
+    /// The opening line of a block around it, if that speaks of AWS.
+    pub(crate) aws_block: Option<String>,
+    /// An AWS word stands near, at least.
+    pub(crate) aws_near: bool,
     /// Its path is one that is made to hold AWS credentials.
     pub(crate) credential_file: bool,
     /// Another provider's endpoint stands near.
@@ -77,9 +94,14 @@ impl Context {
         self.name.as_ref().filter(|(name, _)| name.role == role).map(|(name, _)| name.strength)
     }
 
+    /// Whether the section or the file speaks of AWS.
+    pub(crate) fn is_placed_for_aws(&self) -> bool {
+        self.aws_section.is_some() || self.credential_file
+    }
+
     /// Whether anything but the name speaks of AWS.
     pub(crate) fn speaks_of_aws(&self) -> bool {
-        self.aws_word.is_some() || self.aws_section.is_some() || self.credential_file
+        self.aws_word.is_some() || self.is_placed_for_aws()
     }
 }
 

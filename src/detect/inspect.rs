@@ -3,10 +3,10 @@
 use std::ops::Range;
 use std::path::Path;
 
-use super::candidate::{Context, Kind, NamedBy};
-use super::context::names::{Name, Role, Strength};
+use super::candidate::{Context, Kind, NamedBy, OtherName};
+use super::context::names::{self, Name, Role, Strength};
 use super::context::table::Table;
-use super::context::{lead, path, surroundings};
+use super::context::{blocks, lead, path, surroundings};
 use super::expiry;
 use super::matcher::Match;
 use super::score::lookalike;
@@ -51,8 +51,11 @@ pub(crate) fn inspect(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> 
         Kind::SecretKey { .. } => secret(text, found, surrounds),
         Kind::KeyId { word_like, .. } => {
             let shape = Shape::of(value);
-            let placeholder = placeholder_of(text, &found.range, &shape, surrounds.floors.key_id)
-                .or(aws_key_id::is_emulated(value).then_some(Reason::Emulator));
+            let placeholder = if aws_key_id::is_emulated(value) {
+                Some(Reason::Emulator)
+            } else {
+                placeholder_of(text, &found.range, &shape, surrounds.floors.key_id)
+            };
             let context = context(text, &found.range, surrounds, Role::Id);
             if word_like
                 && context.strength(Role::Id) < Some(Strength::Key)
@@ -126,22 +129,60 @@ fn placeholder_of(text: &[u8], range: &Range<usize>, shape: &Shape, floor: f32) 
 }
 
 fn context(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>, role: Role) -> Context {
-    let column = |table: &Table| table.column(&text[..range.start]).cloned();
-    let name =
-        surrounds.table.and_then(column).map(|name: Name| (name, NamedBy::Column)).or_else(|| {
-            lead::name_of(text, range.start, range.end).map(|name| (name, NamedBy::Neighbour))
-        });
+    let name = name(text, range, surrounds);
+    let is_secret = role == Role::Secret;
+    let other_name = if is_secret && name.is_none() { other_name(text, range) } else { None };
     let section = surroundings::section(text, range.start).map(|line| text[line].trim_ascii());
+    let mut blocks = blocks::openings(text, range.start);
+    let block = is_secret
+        .then(|| blocks.find(|line| surroundings::aws_word(shown(line)).is_some()))
+        .flatten();
+    let of_aws = |line: &&[u8]| surroundings::aws_word(line).is_some();
+    let written = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
     Context {
         name,
+        other_name,
         aws_word: surroundings::aws_word_on_line(text, range),
-        aws_section: section
-            .filter(|header| surroundings::aws_word(header).is_some())
-            .map(|header| String::from_utf8_lossy(header).into_owned()),
+        aws_section: section.filter(of_aws).map(written),
+        aws_block: block.map(shown).map(written),
+        aws_near: is_secret && surroundings::aws_word_near(text, range),
         credential_file: path::is_credential_file(surrounds.path),
-        other_provider: (role == Role::Secret)
-            .then(|| surroundings::other_provider(text, range))
-            .flatten(),
+        other_provider: is_secret.then(|| surroundings::other_provider(text, range)).flatten(),
         expiration: expiry::beside(text, range),
     }
+}
+
+/// How much of a block's opening line is looked at and kept, in bytes.
+const MAX_OPENING: usize = 60;
+
+fn shown(line: &[u8]) -> &[u8] {
+    &line[..line.len().min(MAX_OPENING)]
+}
+
+/// The name of a value: its column's, the one beside it, or the file's.
+fn name(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>) -> Option<(Name, NamedBy)> {
+    let column = surrounds.table.and_then(|table| table.column(&text[..range.start]).cloned());
+    let beside =
+        || lead::name_of(text, range.start, range.end).map(|name| (name, NamedBy::Neighbour));
+    let of_file = || {
+        let alone = is_alone_on_line(text, range);
+        let name = alone.then(|| path::name_of_secret(surrounds.path)).flatten();
+        name.map(|name| (name, NamedBy::File))
+    };
+    column.map(|name| (name, NamedBy::Column)).or_else(beside).or_else(of_file)
+}
+
+fn is_alone_on_line(text: &[u8], range: &Range<usize>) -> bool {
+    let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    text[..range.start].last().is_none_or(is_line_end)
+        && text.get(range.end).is_none_or(is_line_end)
+}
+
+fn other_name(text: &[u8], range: &Range<usize>) -> Option<OtherName> {
+    let word = lead::assigned_to(text, range.start)?;
+    if names::is_of_another_kind(&names::normalise(word)) {
+        return Some(OtherName::Telling);
+    }
+    // A name with an AWS word in it is no stranger: `AWS_PROD`, `s3_pw`.
+    surroundings::aws_word(word).is_none().then_some(OtherName::Unknown)
 }

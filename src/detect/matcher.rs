@@ -17,6 +17,9 @@ pub(crate) struct Match {
     pub(crate) range: Range<usize>,
 }
 
+/// The length of a secret access key.
+const SECRET_LEN: usize = 40;
+
 /// How many bytes around a region the matchers of fixed length look at.
 const MARGIN: usize = 64;
 
@@ -39,7 +42,11 @@ pub(crate) fn matches(
     let high = text.len().min(region.end.saturating_add(MARGIN));
     let mut patterns = Vec::new();
     rules.prefilter(&text[low..high], |owner, at| match owner {
-        Owner::KeyId => take(key_id(text, low + at)),
+        Owner::KeyId => {
+            let id = key_id(text, low + at);
+            take(id.as_ref().and_then(|id| secret_after_slash(text, id.range.end)));
+            take(id);
+        }
         Owner::SessionToken => take(session_token(text, low + at)),
         Owner::Pattern(index) => patterns.push((index, low + at)),
     });
@@ -90,6 +97,16 @@ fn key_id(text: &[u8], at: usize) -> Option<Match> {
     Some(Match { kind, range })
 }
 
+/// The secret in `ID/SECRET`: the slash is one of the characters that secrets are made of, so that no run of 40 stands
+/// there.
+fn secret_after_slash(text: &[u8], at: usize) -> Option<Match> {
+    let range = at + 1..at + 1 + SECRET_LEN;
+    let value = text.get(range.clone()).filter(|_| text[at] == b'/')?;
+    let ends = text.get(range.end).is_none_or(|byte| !is_base64_class(*byte) && *byte != b'=');
+    let is_run = ends && value.iter().all(|byte| is_base64_class(*byte));
+    is_run.then_some(Match { kind: Kind::SecretKey { random: false }, range })
+}
+
 /// The session token of whose prefix the stretch at `at` is part: two characters stand before it.
 fn session_token(text: &[u8], at: usize) -> Option<Match> {
     let start = at.checked_sub(2)?;
@@ -107,7 +124,7 @@ fn session_token(text: &[u8], at: usize) -> Option<Match> {
 }
 
 /// Whether a value may start at `at`: at the text's start, after a byte that is not `of_value`, or right after an
-/// escape: `\n`, `%3D`, `\x3d`, `\u003d`.
+/// escape: `\n`, `%3D`, `\x3d`, `\u003d`, the `=3D` of mails, or the colour of a terminal, `[1;33m`.
 fn starts_afresh(text: &[u8], at: usize, of_value: impl Fn(&u8) -> bool) -> bool {
     let before = &text[at.saturating_sub(6)..at];
     let Some(last) = before.last() else { return true };
@@ -117,6 +134,13 @@ fn starts_afresh(text: &[u8], at: usize, of_value: impl Fn(&u8) -> bool) -> bool
         [.., b'\\', letter] => b"0abfnrtv".contains(letter),
         [.., b'%', a, b] | [.., b'\\', b'x', a, b] => hex(&[*a, *b]),
         [b'\\', b'u', digits @ ..] => hex(digits),
+        [.., b'=', b'3', b'D'] => true,
+        [colour @ .., b'm'] => {
+            let numbers = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
+            let len = colour.iter().rev().take_while(numbers).count();
+            colour[..colour.len() - len].last().is_none_or(|byte| *byte == b'[')
+                && !colour.is_empty()
+        }
         _ => false,
     }
 }

@@ -46,8 +46,8 @@ static CLASS: [bool; 256] = {
 ///
 /// A run must be bounded on both sides: by an end of `text` or by a byte outside the class, which on the right may not
 /// be `=` (the padding of some other base64 text). An escape that is glued to the left of a run is no part of it:
-/// `\n` and its like, `\xHH`, `\uHHHH`, `%HH`, and the `+` at the start of a line of a diff are taken off a run that
-/// is longer than 40 by just that.
+/// `\n` and its like, `\xHH`, `\uHHHH`, `%HH`, the `=3D` of mails, the colour of a terminal (`[1;33m`), and the `+` at
+/// the start of a line of a diff are taken off a run that is longer than 40 by just that.
 pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
     let mut earliest_start = 0;
     while let Some(inside) = window_in_class(text, earliest_start) {
@@ -98,11 +98,14 @@ fn is_escape(text: &[u8], start: usize, len: usize) -> bool {
     let before = start.checked_sub(1).map(|at| text[at]);
     let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
     match (before, &text[start..start + len]) {
-        (_, []) | (None | Some(b'\n'), [b'+']) => true,
+        (_, []) | (None | Some(b'\n'), [b'+']) | (Some(b'='), [b'3', b'D']) => true,
         (Some(b'\\'), [letter]) => b"0abfnrtv".contains(letter),
         (Some(b'%'), digits @ [_, _]) => hex(digits),
         (Some(b'\\'), [b'x', digits @ ..]) => digits.len() == 2 && hex(digits),
         (Some(b'\\'), [b'u', digits @ ..]) => digits.len() == 4 && hex(digits),
+        (Some(b'[' | b';'), [number @ .., b'm']) => {
+            number.len() <= 3 && number.iter().all(u8::is_ascii_digit)
+        }
         _ => false,
     }
 }
@@ -148,6 +151,11 @@ mod tests {
                         && after(b'\\')
                         && glued[0] == b'u'
                         && hex(first + 1, run.start))
+                    || (glued == b"3D" && after(b'='))
+                    || ((after(b'[') || after(b';'))
+                        && glued.len() <= 4
+                        && glued.last() == Some(&b'm')
+                        && glued[..glued.len() - 1].iter().all(u8::is_ascii_digit))
             })
             .collect()
     }
@@ -191,11 +199,16 @@ mod tests {
     #[test]
     fn glued_escapes_are_taken_off() {
         for before in
-            [r"\n", r"\t", r"\0", "%3D", "%3d", r"\x3d", r"\u003D", "+", "x\n+", "=+k=", "_"]
+            [r"\n", r"\t", r"\0", "%3D", "%3d", r"\x3d", r"\u003D", "+", "x\n+", "=+k=", "_", "=3D"]
+                .into_iter()
+                .chain(["\x1b[m", "\x1b[33m", "\x1b[38;5;208m"])
         {
             assert!(found_after(before), "{before:?}");
         }
-        for before in [r"\k", "n", "%3", "%3DD", r"\x3", r"x3d", r"\u03d", r"u003d", ".+", "\r+"] {
+        for before in [r"\k", "n", "%3", "%3DD", r"\x3", r"x3d", r"\u03d", r"u003d", ".+", "\r+"]
+            .into_iter()
+            .chain(["33m", "[km", "=3E"])
+        {
             assert!(!found_after(before), "{before:?}");
         }
     }
@@ -212,6 +225,7 @@ mod tests {
                     1 => "k{80,130}",
                     3 => r"\\[0nrtkbu]|%[0-9aFk]{2}|\\x[0-9aFk]{2}|\\u[0-9aFk]{4}",
                     3 => "[=\n+\\\\%.]{1,2}",
+                    1 => r"\[[0-9;]{0,6}m|=3[DE]",
                     1 => "[.]{20,90}",
                 ],
                 0..12,

@@ -5,7 +5,9 @@
 //! name is worse than none: an unknown name on the value's line ends the search at the line's start, and another
 //! value, a closed brace or a list item end it at once.
 
-use super::names::{Name, Strength, normalise};
+use super::names::{Name, Strength, is_of_another_kind, normalise};
+use super::{blocks, siblings};
+use crate::detect::runs::is_base64_class;
 
 /// How far before (and after) a value its name is looked for, in bytes.
 pub(crate) const REACH: usize = 400;
@@ -15,6 +17,9 @@ const MAX_LINES: usize = 4;
 
 /// Words on the value's line that name nothing we know, at most: "secret key of the build user is ...".
 const MAX_UNKNOWN: usize = 3;
+
+/// A run of this length is a value: in `a ? '...' : '...'` the first one names nothing.
+const LONGEST_NAME: usize = 40;
 
 /// Words of a phrase such as "AWS Secret Access Key".
 const MAX_PHRASE: usize = 4;
@@ -83,18 +88,59 @@ const FILLERS: [&str; 58] = [
 ];
 
 /// Words that only say "here comes the value": the name stands beside them.
-const VALUE_SLOTS: [&str; 7] =
+pub(super) const VALUE_SLOTS: [&str; 7] =
     ["value", "default", "string", "val", "content", "text", "parametervalue"];
 
 /// The name of the value that starts at `start` and ends at `end`.
 pub(crate) fn name_of(text: &[u8], start: usize, end: usize) -> Option<Name> {
     let before = &text[start.saturating_sub(REACH)..start];
     let mut reader = Backwards::new(before);
-    match reader.search().or(reader.loose.take()) {
-        Some(name) => Some(name),
-        None if reader.in_value_slot => name_after(&text[end..text.len().min(end + REACH)]),
-        None => None,
+    if let Some(name) = reader.search().or(reader.loose.take()) {
+        return Some(name);
     }
+    let by_block = || {
+        let name = Backwards::new(blocks::openings(text, start).next()?).search()?;
+        (name.strength > Strength::Generic).then_some(name)
+    };
+    if reader.in_value_slot {
+        let after = &text[end..text.len().min(end + REACH)];
+        return siblings::name_after(after)
+            .or_else(|| siblings::name_before(before))
+            .or_else(by_block);
+    }
+    let line = memchr::memrchr(b'\n', before).map_or(before, |newline| &before[newline + 1..]);
+    let is_item = !line.iter().any(u8::is_ascii_alphanumeric);
+    if is_item { by_block() } else { None }
+}
+
+/// The word that an operator assigns the value at `start` to, if it is no name of a credential's part: `etag` in
+/// `"etag": "..."`. The last word of a phrase is no such word, unless a keyword stands before it or it is telling.
+pub(crate) fn assigned_to(text: &[u8], start: usize) -> Option<&[u8]> {
+    let before = &text[start.saturating_sub(REACH)..start];
+    let is_quote = |byte: u8| matches!(byte, b' ' | b'\t' | b'"' | b'\'' | b'`' | b'\\');
+    let operator = trim_end(before, is_quote);
+    let operand = trim_end(operator, |byte| matches!(byte, b'=' | b':' | b'>'));
+    let named = trim_end(operand, |byte| is_quote(byte) || byte == b']');
+    let reader = Backwards::new(named);
+    let first = reader.word_start(named.len());
+    let word = strip_escape(named, first, named.len());
+    let run = named.iter().rev().take_while(|byte| is_base64_class(**byte)).count();
+    let is_name = word.iter().any(u8::is_ascii_alphabetic)
+        && run < LONGEST_NAME
+        && !is_value(word)
+        && !FILLERS.contains(&normalise(word).as_str());
+    let is_phrase = named[..first].ends_with(b" ") && {
+        let previous = trim_end(&named[..first], |byte| byte == b' ');
+        let previous = &previous[Backwards::new(previous).word_start(previous.len())..];
+        !previous.is_empty() && !FILLERS.contains(&normalise(previous).as_str())
+    };
+    let names_it = is_name && (!is_phrase || is_of_another_kind(&normalise(word)));
+    (operand.len() < operator.len() && names_it).then_some(word)
+}
+
+fn trim_end(text: &[u8], of: impl Fn(u8) -> bool) -> &[u8] {
+    let end = text.iter().rposition(|byte| !of(*byte)).map_or(0, |at| at + 1);
+    &text[..end]
 }
 
 /// Reads words backwards from a value.
@@ -142,7 +188,10 @@ impl<'t> Backwards<'t> {
                     self.at -= 1;
                 }
                 b';' if !self.ends_entity() => return None,
-                b'}' => return None,
+                b'}' => match self.before_accessors() {
+                    Some(at) => self.at = at,
+                    None => return None,
+                },
                 b',' => {
                     if self.after_comma {
                         return None;
@@ -168,6 +217,17 @@ impl<'t> Backwards<'t> {
             == Some(&b'&')
     }
 
+    /// Where the accessors of a property start that end before `at`: `{ get; set; }`.
+    fn before_accessors(&self) -> Option<usize> {
+        const ACCESSORS: [&[u8]; 6] =
+            [b"get", b"set", b"init", b"private", b"protected", b"internal"];
+        let open = memchr::memrchr(b'{', &self.text[..self.at])?;
+        let mut words = self.text[open + 1..self.at - 1]
+            .split(|byte| matches!(byte, b';' | b' '))
+            .filter(|word| !word.is_empty());
+        words.all(|word| ACCESSORS.contains(&word)).then_some(open)
+    }
+
     /// Passes the word before `at`.
     fn word(&mut self) -> Step {
         let end = self.at;
@@ -184,6 +244,9 @@ impl<'t> Backwards<'t> {
             return Step::Stop;
         }
         let normal = normalise(word);
+        if is_of_another_kind(&normal) {
+            return Step::Stop;
+        }
         let is_filler = FILLERS.contains(&normal.as_str());
         let is_argument = !self.after_comma || self.is_quoted(start);
         self.in_value_slot |= VALUE_SLOTS.contains(&normal.as_str());
@@ -266,7 +329,7 @@ impl<'t> Backwards<'t> {
     }
 }
 
-fn is_word(byte: u8) -> bool {
+pub(super) fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b'$') || byte >= 0x80
 }
 
@@ -302,31 +365,6 @@ fn is_percent_escape(text: &[u8], start: usize, word: &[u8]) -> bool {
         },
         _ => false,
     }
-}
-
-/// The name after a value, for siblings in the other order: `{"value": "...", "key": "secretKey"}`.
-fn name_after(after: &[u8]) -> Option<Name> {
-    const SLOTS: [&str; 6] = ["key", "name", "property", "variable", "field", "id"];
-    let mut rest = after;
-    let mut words = 0;
-    while let Some(start) =
-        rest.iter().position(|byte| is_word(*byte) || matches!(byte, b'}' | b'{' | b']'))
-    {
-        let word: &[u8] = &rest[start..];
-        let len = word.iter().take_while(|byte| is_word(**byte)).count();
-        if len == 0 || words == 4 {
-            return None;
-        }
-        let word = &word[..len];
-        let normal = normalise(word);
-        let is_slot = SLOTS.contains(&normal.as_str()) || VALUE_SLOTS.contains(&normal.as_str());
-        if !is_slot && normal != "type" {
-            return Name::parse(word).filter(|name| name.strength > Strength::Generic);
-        }
-        words += 1;
-        rest = &rest[start + len..];
-    }
-    None
 }
 
 #[cfg(test)]
@@ -388,6 +426,31 @@ mod tests {
         is("The AWS secret of the build user is @", "secret");
         is("user=@", "user");
         is("user @", "user");
+    }
+
+    #[test]
+    fn names_of_blocks_and_objects() {
+        is(
+            "variable \"aws_secret_key\" {\n  description = \"see, wiki\"\n  default = \"@",
+            "aws_secret_key",
+        );
+        is("SECRET_KEYS = [\n    \"x\",\n    \"@", "SECRET_KEYS");
+        is("{\"Key\":\"SecretKey\",\"Description\":\"a, b\",\"Value\":\"@", "SecretKey");
+        is("public string SecretKey { get; private set; } = \"@", "SecretKey");
+    }
+
+    #[test]
+    fn words_that_a_value_is_assigned_to() {
+        let word = |text: &str| {
+            let word = assigned_to(text.as_bytes(), text.len());
+            word.map(|word| String::from_utf8_lossy(word).into_owned())
+        };
+        assert_eq!(word("\"etag\": \"").as_deref(), Some("etag"));
+        assert_eq!(word("const apiToken = '").as_deref(), Some("apiToken"));
+        assert_eq!(word("?sig=").as_deref(), Some("sig"));
+        assert_eq!(word("the AWS one: "), None);
+        assert_eq!(word("value: "), None);
+        assert_eq!(word("f(x, "), None);
     }
 
     #[test]

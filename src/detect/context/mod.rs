@@ -1,7 +1,9 @@
-//! What stands beside a value: its name, its line, its section, its column.
+//! What stands beside a value: its name, its line, its section, its column, and the blocks around it.
 
+pub(crate) mod blocks;
 pub(crate) mod lead;
 pub(crate) mod names;
 pub(crate) mod path;
+pub(crate) mod siblings;
 pub(crate) mod surroundings;
 pub(crate) mod table;

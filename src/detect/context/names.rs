@@ -22,6 +22,8 @@ pub(crate) enum Strength {
     Generic,
     /// Names a secret of another kind: `client_secret`, `jwt_secret`.
     Foreign,
+    /// Says secret and not of what: `secret`, `backup_secret`.
+    Secret,
     /// Used for keys of several clouds: `secret_key`, `access_key`.
     Key,
     /// AWS's own vocabulary: `aws_secret_access_key`, `SecretAccessKey`, `s3_secret`.
@@ -62,6 +64,52 @@ pub(crate) fn normalise(written: &[u8]) -> String {
         .filter(|byte| byte.is_ascii_alphanumeric())
         .map(|byte| char::from(byte.to_ascii_lowercase()))
         .collect()
+}
+
+/// What ends a name that is not a credential's, though the words before may be: `secret_key_md5`, `sse_customer_key`.
+const ANOTHER_KIND: [&str; 37] = [
+    "md5",
+    "sha",
+    "sha1",
+    "sha256",
+    "sha512",
+    "crc32",
+    "hash",
+    "digest",
+    "checksum",
+    "integrity",
+    "fingerprint",
+    "thumbprint",
+    "signature",
+    "sig",
+    "hmac",
+    "etag",
+    "nonce",
+    "salt",
+    "cursor",
+    "marker",
+    "customerkey",
+    "encryptionkey",
+    "datakey",
+    "kmskey",
+    "publickey",
+    "sitekey",
+    "ciphertext",
+    "certificate",
+    "versionid",
+    "requestid",
+    "amzid2",
+    "hostid",
+    "uploadid",
+    "messageid",
+    "receipthandle",
+    "continuationtoken",
+    "nexttoken",
+];
+
+/// Whether a name (normalised) says that its value is something else than a part of a credential.
+pub(crate) fn is_of_another_kind(normal: &str) -> bool {
+    ANOTHER_KIND.iter().any(|word| normal.ends_with(word))
 }
 
 /// Secrets of other kinds that share the word "secret".
@@ -142,6 +190,9 @@ const TOKENS: [&str; 5] =
 
 fn classify(normal: &str) -> Option<(Role, Strength)> {
     let has = |words: &[&str]| words.iter().any(|word| normal.contains(word));
+    if is_of_another_kind(normal) {
+        return None;
+    }
     if has(&TOKENS) {
         return Some((Role::Token, Strength::Aws));
     }
@@ -150,7 +201,9 @@ fn classify(normal: &str) -> Option<(Role, Strength)> {
     }
     if normal.contains("secret") {
         if has(&FOREIGN_SECRETS) {
-            return Some((Role::Secret, Strength::Foreign));
+            let of_aws = has(&["aws", "amazon"]) && !has(&["cognito"]);
+            let strength = if of_aws { Strength::Key } else { Strength::Foreign };
+            return Some((Role::Secret, strength));
         }
         if has(&["secretkey", "accesssecret", "accesskeysecret", "keysecret", "secretaccess"]) {
             return Some((Role::Secret, Strength::Key));
@@ -158,7 +211,8 @@ fn classify(normal: &str) -> Option<(Role, Strength)> {
         if has(&ABOUT_SECRETS) {
             return None;
         }
-        let strength = if normal.ends_with("secret") { Strength::Key } else { Strength::Generic };
+        let ends = normal.ends_with("secret");
+        let strength = if ends { Strength::Secret } else { Strength::Generic };
         return Some((Role::Secret, strength));
     }
     if has(&AWS_IDS) {
@@ -245,7 +299,7 @@ mod tests {
         for name in secrets.split_whitespace() {
             let (role, strength) = of(name).unwrap();
             assert_eq!(role, Role::Secret, "{name}");
-            assert!(strength >= Strength::Key, "{name}");
+            assert!(strength >= Strength::Secret, "{name}");
         }
         for name in "awssessiontoken sessiontoken awssecuritytoken securitytoken token accesstoken"
             .split_whitespace()
@@ -264,7 +318,11 @@ mod tests {
         assert_eq!(of("Secret Access key"), Some((Role::Secret, Strength::Aws)));
         assert_eq!(of("fs.s3n.awsAccessKeyId"), Some((Role::Id, Strength::Aws)));
         assert_eq!(of("client_secret"), Some((Role::Secret, Strength::Foreign)));
+        assert_eq!(of("AWS_API_SECRET"), Some((Role::Secret, Strength::Key)));
+        assert_eq!(of("backup_secret"), Some((Role::Secret, Strength::Secret)));
         assert_eq!(of("secretName"), None);
+        assert_eq!(of("aws_secret_access_key_sha256"), None);
+        assert_eq!(of("sse_customer_key"), None);
         assert_eq!(of("commit"), None);
     }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::names::{Name, Role, Strength};
 use crate::rules::schema::Place;
 
 /// File names and endings that are made to hold AWS credentials.
@@ -24,6 +25,12 @@ const CREDENTIAL_FILES: [&str; 12] = [
 pub(crate) fn is_credential_file(path: &Path) -> bool {
     let folded = folded(path);
     CREDENTIAL_FILES.iter().any(|ending| folded.ends_with(ending))
+}
+
+/// The name that a file gives to the secret in it: environment directories and secret mounts hold one value a file.
+pub(crate) fn name_of_secret(path: &Path) -> Option<Name> {
+    let name = Name::parse(path.file_stem()?.as_encoded_bytes())?;
+    (name.role == Role::Secret && name.strength == Strength::Aws).then_some(name)
 }
 
 /// Whether the file is one that the console hands out for a root user.

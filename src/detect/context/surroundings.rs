@@ -10,6 +10,9 @@ const LINE_REACH: usize = 300;
 /// How far above a value its section's header is looked for, in bytes.
 pub(crate) const SECTION_REACH: usize = 8 * 1024;
 
+/// How far around a value an AWS word counts for a name that says half, in bytes to each side.
+const NEAR_REACH: usize = 1024;
+
 /// How far around a value another provider's endpoint counts, in bytes to each side.
 pub(crate) const PROVIDER_REACH: usize = 1024;
 
@@ -24,6 +27,13 @@ pub(crate) fn aws_word_on_line(text: &[u8], value: &Range<usize>) -> Option<&'st
     let (before, after) =
         (&text[line.start..value.start], &text[value.end.min(line.end)..line.end]);
     aws_word(before).or_else(|| aws_word(after))
+}
+
+/// Whether an AWS word stands anywhere near `value`.
+pub(crate) fn aws_word_near(text: &[u8], value: &Range<usize>) -> bool {
+    let before = &text[value.start.saturating_sub(NEAR_REACH)..value.start];
+    let after = &text[value.end..text.len().min(value.end + NEAR_REACH)];
+    aws_word(before).or_else(|| aws_word(after)).is_some()
 }
 
 /// An AWS word in `text`.
@@ -60,15 +70,17 @@ pub(crate) fn section(text: &[u8], at: usize) -> Option<Range<usize>> {
     }
 }
 
-/// `[name]`, alone on its line but for a comment, and no JSON array: the name starts with a letter.
+/// `[name]`, alone on its line but for a comment, and no array: no quote at its start, no comma, no brace.
 pub(crate) fn is_section_header(line: &[u8]) -> bool {
     let line = line.trim_ascii();
     let line = line.strip_prefix(b"+").or_else(|| line.strip_prefix(b"-")).unwrap_or(line);
     let [b'[', first, rest @ ..] = line else { return false };
     let Some(close) = rest.iter().position(|byte| *byte == b']') else { return false };
-    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b" _-.:/@[\"'".contains(byte);
+    let is_name = |byte: &u8| {
+        (byte.is_ascii_graphic() || *byte == b' ' || *byte >= 0x80) && !b",;{}<>`".contains(byte)
+    };
     let after = rest[close + 1..].trim_ascii_start();
-    (first.is_ascii_alphabetic() || *first == b'[')
+    (first.is_ascii_alphanumeric() || matches!(first, b'[' | b'*' | b'_') || *first >= 0x80)
         && rest[..close].iter().all(is_name)
         && (after.is_empty() || matches!(after[0], b'#' | b';' | b']'))
 }
@@ -133,6 +145,9 @@ mod tests {
         assert_eq!(section(b"key = @", 6), None);
         assert!(is_section_header(b"[[servers]]"));
         assert!(is_section_header(b"+[default]"));
+        assert!(is_section_header(b"[prod & legacy (eu-west-1)]"));
+        assert!(is_section_header(b"[123456789012] # billing"));
+        assert!(!is_section_header(b"[\"a\"]"));
         assert!(!is_section_header(b"[1, 2]"));
         assert!(!is_section_header(b"[link](target)"));
     }

@@ -38,6 +38,15 @@ fn distinct(indices: impl Iterator<Item = usize>) -> Vec<usize> {
     distinct
 }
 
+/// The root of a node's tree, with the path to it halved.
+fn root(parent: &mut [usize], mut node: usize) -> usize {
+    while parent[node] != node {
+        parent[node] = parent[parent[node]];
+        node = parent[node];
+    }
+    node
+}
+
 /// The connected groups of edges.
 fn groups(edges: &[Edge]) -> Vec<Vec<Edge>> {
     let rows = edges.iter().map(|edge| edge.row + 1).max().unwrap_or(0);

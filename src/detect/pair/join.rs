@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::assign::{Edge, assign};
-use super::link::{Link, MAX_COST};
-use crate::detect::candidate::{Candidate, Kind};
+use super::link::{Link, MAX_COST, UNIT};
+use crate::detect::candidate::{Candidate, Kind, OtherName};
 use crate::detect::context::names::{Role, Strength};
 use crate::detect::score::placeholder::Reason;
 
@@ -18,7 +18,7 @@ pub(crate) struct Set {
 
 /// A run that is not random enough to be a secret by itself, and has no name, is joined only with an ID right beside
 /// it: about a line.
-const BESIDE: u32 = 60;
+const BESIDE: u32 = 60 * UNIT;
 
 /// Joins candidates (sorted by place) to sets. Every AWS candidate is in exactly one set.
 pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
@@ -68,28 +68,42 @@ pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
     sets
 }
 
-/// Real values go with real ones, examples with examples. An emulator's keys look real but for their ID.
-fn alike(one: &Candidate, other: &Candidate) -> bool {
-    let emulated =
-        [one, other].iter().any(|candidate| candidate.placeholder == Some(Reason::Emulator));
-    emulated || one.placeholder.is_some() == other.placeholder.is_some()
+/// Real values go with real ones, examples with examples. Emulators make their secrets as AWS does.
+fn alike(id: &Candidate, other: &Candidate) -> bool {
+    id.placeholder.is_some() == other.placeholder.is_some()
+        || id.placeholder == Some(Reason::Emulator)
 }
 
 fn id_secret_edges(candidates: &[Candidate], pairs: &[(usize, usize, u32)]) -> Vec<Edge> {
-    let is_joinable = |id: usize, secret: usize, cost: u32| {
-        let (id, secret) = (&candidates[id], &candidates[secret]);
-        let roles = (id.kind.role(), secret.kind.role()) == (Some(Role::Id), Some(Role::Secret));
-        let named =
-            secret.context.strength(Role::Secret).is_some_and(|strength| strength >= Strength::Key);
+    let edge = |id: usize, secret: usize, cost: u32| {
+        let (one, other) = (&candidates[id], &candidates[secret]);
+        let roles = (one.kind.role(), other.kind.role()) == (Some(Role::Id), Some(Role::Secret));
+        if !roles || !alike(one, other) {
+            return None;
+        }
+        let named = other.context.strength(Role::Secret) >= Some(Strength::Secret);
         let sure =
-            matches!(secret.kind, Kind::SecretKey { random: true }) || named || cost <= BESIDE;
-        roles && alike(id, secret) && sure
+            matches!(other.kind, Kind::SecretKey { random: true }) || named || cost <= BESIDE;
+        let cost = cost.saturating_add(unlikeliness(other)?).min(MAX_COST);
+        sure.then_some(Edge { row: id, column: secret, cost })
     };
-    pairs
-        .iter()
-        .filter(|(id, secret, cost)| is_joinable(*id, *secret, *cost))
-        .map(|(row, column, cost)| Edge { row: *row, column: *column, cost: *cost })
-        .collect()
+    pairs.iter().filter_map(|(id, secret, cost)| edge(*id, *secret, *cost)).collect()
+}
+
+/// What is added to the cost of joining a run with an ID, so that a named secret some lines away is preferred to any
+/// other run close by; `None` for one whose name says that it is something else.
+fn unlikeliness(secret: &Candidate) -> Option<u32> {
+    let units = match (&secret.context.name, secret.context.other_name) {
+        (_, Some(OtherName::Telling)) => return None,
+        (Some((name, _)), _) if name.role == Role::Secret => match name.strength {
+            Strength::Generic => 15,
+            Strength::Foreign => 200,
+            Strength::Secret | Strength::Key | Strength::Aws => 0,
+        },
+        (_, Some(OtherName::Unknown)) => 100,
+        _ => 30,
+    };
+    Some(units * UNIT)
 }
 
 /// The token of each temporary ID. A token is as near to an ID as to the ID's secret, whichever is nearer.

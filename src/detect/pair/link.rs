@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::detect::context::blocks::indent;
 use crate::detect::context::names::{Name, Role, Strength};
 use crate::detect::context::surroundings::is_section_header;
 
@@ -31,7 +32,13 @@ pub(crate) struct Link {
 }
 
 /// Beyond this, two candidates are better reported each by itself.
-pub(crate) const MAX_COST: u32 = 2_000;
+pub(crate) const MAX_COST: u32 = 2_000 * UNIT;
+
+/// Costs are counted in sixteenths of a tenth of a line, so that a few bytes more or less still tell.
+pub(crate) const UNIT: u32 = 16;
+
+/// Bytes apart, beyond which distance on a line says nothing more.
+const FAR: usize = 400;
 
 /// A candidate as far as links need it.
 #[derive(Clone, Debug)]
@@ -68,17 +75,17 @@ pub(crate) fn links(
                 break;
             }
             between.extend_to(text, second.range.start);
-            if second.role == first.role {
-                continue;
+            if second.role != first.role {
+                partners += 1;
+                if let Some(cost) = between.cost(text, first, second, rows) {
+                    links.push(Link {
+                        first: original(first.range.start),
+                        second: original(second.range.start),
+                        cost,
+                    });
+                }
             }
-            partners += 1;
-            if let Some(cost) = between.cost(text, first, second, rows) {
-                links.push(Link {
-                    first: original(first.range.start),
-                    second: original(second.range.start),
-                    cost,
-                });
-            }
+            between.pass(second);
         }
     }
     links
@@ -88,6 +95,8 @@ pub(crate) fn links(
 #[derive(Debug)]
 struct Between {
     at: usize,
+    /// Bytes that belong to other candidates: a session token makes its neighbours no stranger to each other.
+    values: usize,
     lines: u32,
     blank_lines: u32,
     headers: u32,
@@ -129,6 +138,7 @@ impl Between {
         let line_start = line_start(text, first.range.start);
         Self {
             at: first.range.end,
+            values: 0,
             lines: 0,
             blank_lines: 0,
             headers: 0,
@@ -158,6 +168,12 @@ impl Between {
         }
     }
 
+    /// Goes on behind a candidate that has been reached; there is nothing in it to be counted.
+    fn pass(&mut self, candidate: &End<'_>) {
+        self.values += candidate.range.end.saturating_sub(self.at);
+        self.at = self.at.max(candidate.range.end);
+    }
+
     /// Takes account of the line that ends at `at`, unless it is the first candidate's own.
     fn end_line(&mut self, text: &[u8]) {
         if self.lines > 0 {
@@ -173,7 +189,7 @@ impl Between {
         self.line_start = self.at + 1;
     }
 
-    /// What joining costs; `None` where it may not be. Units: a line apart costs about 10, so that a closed object
+    /// What joining costs; `None` where it may not be. In units, a line apart costs about 10, so that a closed object
     /// (120) outweighs a few lines and the distance itself decides between equals.
     fn cost(&self, text: &[u8], first: &End<'_>, second: &End<'_>, rows: Rows) -> Option<u32> {
         let own_line = line_start(text, second.range.start);
@@ -182,7 +198,7 @@ impl Between {
         let left_record = self.headers > 0 || self.braces.left() > 0 || outdented;
         let names = names(first, second);
         let limit = match (left_record, names) {
-            (false, Names::Match) => LINES_IN_RECORD,
+            (false, Names::Match | Names::Resemble) => LINES_IN_RECORD,
             _ => LINES_ELSEWHERE,
         };
         if self.headers > 0 || self.lines > limit || (rows == Rows::Records && self.lines > 0) {
@@ -190,15 +206,19 @@ impl Between {
         }
         // Distance counts squared, so that of two IDs and two secrets in a row the order is kept.
         let lines = self.lines.min(30);
-        let mut cost = 10 * lines + lines * lines;
-        cost +=
-            u32::try_from((second.range.start - first.range.end) / 16).unwrap_or(u32::MAX).min(40);
-        cost += 120 * self.braces.left().min(4) + 20 * self.parentheses.left().min(4);
-        cost += 30 * self.closed_tags.saturating_sub(1).min(6);
-        cost += 120 * u32::from(outdented) + 15 * self.blank_lines.min(6);
-        cost += 25 * u32::from(first.role > second.role);
-        cost += if names == Names::Differ { 300 } else { 0 };
-        Some(cost.min(MAX_COST))
+        let mut units = 10 * lines + lines * lines;
+        units += 120 * self.braces.left().min(4) + 20 * self.parentheses.left().min(4);
+        units += 30 * self.closed_tags.saturating_sub(1).min(6);
+        units += 120 * u32::from(outdented) + 15 * self.blank_lines.min(6);
+        units += 25 * u32::from(first.role > second.role);
+        units += match names {
+            Names::Differ => 300,
+            Names::Resemble => 5,
+            Names::Match | Names::Unknown => 0,
+        };
+        let apart = (second.range.start - first.range.end).saturating_sub(self.values);
+        let bytes = apart.min(FAR) as u32;
+        Some((UNIT * units + bytes + bytes * bytes / 256).min(MAX_COST))
     }
 }
 
@@ -207,6 +227,8 @@ impl Between {
 enum Names {
     /// Both are named, with the same stem.
     Match,
+    /// Both are named, and one's stem is part of the other's: `UPLOADER_KEY`, `SECRET_FOR_UPLOADER`.
+    Resemble,
     /// Both are named, with different stems.
     Differ,
     /// At least one has no name that says anything.
@@ -217,10 +239,12 @@ fn names(first: &End<'_>, second: &End<'_>) -> Names {
     let telling = |end: &End<'_>| end.name.is_some_and(|name| name.strength > Strength::Generic);
     match (first.name, second.name) {
         (Some(one), Some(other)) if telling(first) && telling(second) => {
-            if one.stem == other.stem {
-                Names::Match
-            } else {
-                Names::Differ
+            let (one, other) = (one.stem.as_str(), other.stem.as_str());
+            let (short, long) = if one.len() < other.len() { (one, other) } else { (other, one) };
+            match () {
+                () if short == long => Names::Match,
+                () if !short.is_empty() && long.contains(short) => Names::Resemble,
+                () => Names::Differ,
             }
         }
         _ => Names::Unknown,
@@ -230,17 +254,6 @@ fn names(first: &End<'_>, second: &End<'_>) -> Names {
 fn line_start(text: &[u8], at: usize) -> usize {
     let low = at.saturating_sub(LINE_REACH);
     memchr::memrchr(b'\n', &text[low..at]).map_or(low, |newline| low + newline + 1)
-}
-
-/// White space at the start of a line, after the mark of a diff.
-fn indent(line: &[u8]) -> usize {
-    let line = match line {
-        [b'+' | b'-', rest @ ..] if rest.first() != Some(&b' ') || rest.get(1) == Some(&b' ') => {
-            rest
-        }
-        _ => line,
-    };
-    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
 #[cfg(test)]

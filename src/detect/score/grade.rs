@@ -1,6 +1,6 @@
 //! Evidence → confidence: the one place that weighs what was seen of a value and beside it.
 
-use crate::detect::candidate::{Candidate, Context, Kind, NamedBy};
+use crate::detect::candidate::{Candidate, Context, Kind, NamedBy, OtherName};
 use crate::detect::context::names::{Role, Strength};
 use crate::detect::validate::aws_key_id::Form;
 use crate::model::finding::{Confidence, Evidence, PartKind};
@@ -37,10 +37,10 @@ pub(crate) fn grade(
 fn key_id(candidate: &Candidate, form: Form, word_like: bool, partners: &[Partner]) -> Confidence {
     let in_context = !partners.is_empty() || candidate.context.strength(Role::Id).is_some();
     match (form, in_context) {
-        (Form::New { .. } | Form::Old, _) if !word_like => Confidence::High,
-        (Form::OldUnseen, true) if !word_like => Confidence::High,
-        (Form::OldUnseen, false) => Confidence::Medium,
-        (_, true) => Confidence::Medium,
+        (Form::New { .. } | Form::Old, _) | (Form::OldUnseen, true) if !word_like => {
+            Confidence::High
+        }
+        (Form::OldUnseen, false) | (_, true) => Confidence::Medium,
         (_, false) => Confidence::Low,
     }
 }
@@ -54,27 +54,28 @@ fn secret(
 ) -> Confidence {
     let context = &candidate.context;
     let name = context.strength(Role::Secret);
-    let misnamed = context.name.as_ref().is_some_and(|(name, _)| name.role == Role::Id);
-    if let Some(id) = partners.iter().find(|partner| partner.kind == PartKind::AccessKeyId) {
-        return match (id.well_formed, random) {
+    let by_id = partners.iter().find(|partner| partner.kind == PartKind::AccessKeyId).map(|id| {
+        match (id.well_formed, random) {
             (true, true) => Confidence::High,
-            (false, false) if name < Some(Strength::Key) => Confidence::Low,
+            (false, false) if name < Some(Strength::Secret) => Confidence::Low,
             _ => Confidence::Medium,
-        };
+        }
+    });
+    if by_id == Some(Confidence::High) {
+        return Confidence::High;
     }
+    let in_aws = context.speaks_of_aws() || context.aws_block.is_some();
     let confidence = match name {
         Some(Strength::Aws) if random => Confidence::High,
         Some(Strength::Aws) => Confidence::Medium,
-        Some(Strength::Key) if random && context.speaks_of_aws() => Confidence::High,
+        Some(Strength::Key | Strength::Secret) if random && in_aws => Confidence::High,
         Some(Strength::Key) if random => Confidence::Medium,
-        Some(Strength::Foreign) => Confidence::Low,
-        Some(Strength::Generic) if random && (context.speaks_of_aws() || id_near) => {
-            Confidence::Medium
-        }
-        None if random && !misnamed && (context.speaks_of_aws() || id_near) => Confidence::Medium,
+        Some(Strength::Secret) if random && (context.aws_near || id_near) => Confidence::Medium,
+        Some(Strength::Generic) if random && (in_aws || id_near) => Confidence::Medium,
+        None if random && is_unnamed_secret(context, id_near) => Confidence::Medium,
         _ => Confidence::Low,
     };
-    match context.other_provider {
+    let own = match context.other_provider {
         Some(provider) => {
             evidence.push(Evidence::new(format!(
                 "beside an endpoint of {provider}: not AWS's, it seems"
@@ -82,6 +83,20 @@ fn secret(
             Confidence::Low
         }
         None => confidence,
+    };
+    by_id.unwrap_or(Confidence::Low).max(own)
+}
+
+/// Whether a random value without a secret's name is one by its surroundings.
+fn is_unnamed_secret(context: &Context, id_near: bool) -> bool {
+    if let Some((name, _)) = &context.name {
+        // Key IDs have 20 characters: 40 random ones under the name of an AWS key ID are the other half.
+        return name.role == Role::Id && name.strength == Strength::Aws;
+    }
+    match context.other_name {
+        Some(OtherName::Telling) => false,
+        Some(OtherName::Unknown) => context.is_placed_for_aws(),
+        None => context.speaks_of_aws() || id_near,
     }
 }
 
@@ -116,14 +131,17 @@ fn beside(context: &Context) -> Vec<Evidence> {
         evidence.push(Evidence::new(match by {
             NamedBy::Neighbour => format!("named {written}"),
             NamedBy::Column => format!("in the column {written}"),
+            NamedBy::File => format!("in a file named {written}"),
         }));
     }
-    match (context.aws_word, &context.aws_section, context.credential_file) {
-        (_, Some(section), _) => evidence.push(Evidence::new(format!("in the section {section}"))),
-        (Some(word), _, _) => evidence.push(Evidence::new(format!("\"{word}\" on its line"))),
-        (_, _, true) => evidence.push(Evidence::new("in a file made to hold AWS credentials")),
-        _ => {}
-    }
+    let place = match (&context.aws_section, context.aws_word, &context.aws_block) {
+        (Some(section), _, _) => Some(format!("in the section {section}")),
+        (_, Some(word), _) => Some(format!("\"{word}\" on its line")),
+        (_, _, Some(block)) => Some(format!("inside {block}")),
+        _ if context.credential_file => Some("in a file made to hold AWS credentials".to_owned()),
+        _ => None,
+    };
+    evidence.extend(place.map(Evidence::new));
     evidence
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn is_integrity(before: &[u8]) -> bool {
 }
 
 /// A stretch of URL-safe base64 or another longer token that only happens to be cut here: the value is glued with `-`,
-/// `_` or `.` to more of the same on either side.
+/// `_` or `.` to more of the same on either side, or follows on the padding of another.
 pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
     let glues = |byte: &u8| matches!(byte, b'-' | b'_' | b'.');
     let left = before.last().is_some_and(glues)
@@ -64,7 +64,7 @@ pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
         && is_base64_class(before[before.len() - 2]);
     let right =
         after.first().is_some_and(glues) && after.get(1).is_some_and(|byte| is_base64_class(*byte));
-    left || right
+    left || right || before.ends_with(b"==")
 }
 
 /// The last line of a wrapped base64 blob: what stands before the value, but for line ends, quotes and joints, is a
@@ -124,6 +124,7 @@ mod tests {
         assert!(!is_integrity(b"aws_secret_access_key = \""));
         assert!(is_glued(b"eyJhbGciOi.eyJzdWIi.", b""));
         assert!(is_glued(b" ", b"-abc"));
+        assert!(is_glued(b"\"====", b"\""));
         assert!(!is_glued(b"key=", b"\n"));
         assert!(!is_glued(b" - ", b". Then"));
     }
