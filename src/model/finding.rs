@@ -156,7 +156,7 @@ impl PartKind {
     }
 }
 
-/// One reason for or against a finding, in words for a reader, such as "named aws_secret_access_key".
+/// One reason for or against a finding, in words for a reader, such as "named `aws_secret_access_key`".
 ///
 /// May quote names and words of the scanned text, never a credential's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -239,7 +239,9 @@ fn one_run_writes_the_same_findings_in_every_format() {
     let lines: Vec<Value> =
         read(&jsonl).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let schema = sandbox.run("generate schema jsonl").expect(0).json();
-    lines.iter().for_each(|line| assert_valid(line, &schema));
+    for line in &lines {
+        assert_valid(line, &schema);
+    }
 
     let key = |finding: &Value| finding["fingerprint"].as_str().unwrap().to_owned();
     let expected: Vec<String> = array(&json, "/findings").iter().map(key).collect();
