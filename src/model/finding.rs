@@ -297,6 +297,20 @@ impl Finding {
     pub fn primary(&self) -> &Part {
         self.parts.first().expect("a finding has at least one part")
     }
+
+    /// The first place of each part, and all further places of the same values, both in order of position.
+    pub fn places(&self) -> (Vec<&Part>, Vec<&Part>) {
+        let mut first: Vec<&Part> = Vec::new();
+        let mut further = Vec::new();
+        for part in &self.parts {
+            if first.iter().any(|known| known.kind == part.kind && known.value == part.value) {
+                further.push(part);
+            } else {
+                first.push(part);
+            }
+        }
+        (first, further)
+    }
 }
 
 #[cfg(test)]
