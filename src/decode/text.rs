@@ -108,15 +108,7 @@ impl<'a> View<'a> {
         if self.encoding == Encoding::Bytes {
             return self.base + at as u64;
         }
-        let index = self.landmarks.partition_point(|(text, _)| *text <= at) - 1;
-        let (mut text, mut original) = self.landmarks[index];
-        for character in valid(&self.text[text..]).chars() {
-            if text >= at {
-                break;
-            }
-            text += character.len_utf8();
-            original += 2 * character.len_utf16();
-        }
+        let (_, original) = self.seek(at, |(text, _)| text);
         self.base + original as u64
     }
 
@@ -130,16 +122,24 @@ impl<'a> View<'a> {
     }
 
     fn text_offset(&self, window_offset: usize) -> usize {
-        let index = self.landmarks.partition_point(|(_, original)| *original <= window_offset) - 1;
+        self.seek(window_offset, |(_, original)| original).0
+    }
+
+    /// The pair of (text offset, byte offset in the window) of the first character whose offset in the text or in the
+    /// window, whichever `of` picks, is at least `wanted`.
+    fn seek(&self, wanted: usize, of: fn((usize, usize)) -> usize) -> (usize, usize) {
+        let index = self.landmarks.partition_point(|mark| of(*mark) <= wanted) - 1;
         let (mut text, mut original) = self.landmarks[index];
-        for character in valid(&self.text[text..]).chars() {
-            if original >= window_offset {
+        // No further than the next landmark: a look-up must not cost more in a longer text.
+        let end = self.landmarks.get(index + 1).map_or(self.text.len(), |(text, _)| *text);
+        for character in valid(&self.text[text..end]).chars() {
+            if of((text, original)) >= wanted {
                 break;
             }
             text += character.len_utf8();
             original += 2 * character.len_utf16();
         }
-        text
+        (text, original)
     }
 }
 

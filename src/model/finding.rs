@@ -156,7 +156,7 @@ impl PartKind {
     }
 }
 
-/// One reason for or against a finding, in words for a reader, such as "named aws_secret_access_key".
+/// One reason for or against a finding, in words for a reader, such as "named `aws_secret_access_key`".
 ///
 /// May quote names and words of the scanned text, never a credential's bytes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -296,6 +296,20 @@ impl Finding {
     /// Never for a finding made by keylint: a finding has at least one part.
     pub fn primary(&self) -> &Part {
         self.parts.first().expect("a finding has at least one part")
+    }
+
+    /// The first place of each part, and all further places of the same values, both in order of position.
+    pub fn places(&self) -> (Vec<&Part>, Vec<&Part>) {
+        let mut first: Vec<&Part> = Vec::new();
+        let mut further = Vec::new();
+        for part in &self.parts {
+            if first.iter().any(|known| known.kind == part.kind && known.value == part.value) {
+                further.push(part);
+            } else {
+                first.push(part);
+            }
+        }
+        (first, further)
     }
 }
 

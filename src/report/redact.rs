@@ -48,7 +48,11 @@ impl Redactor {
             Secrets::Redacted => findings
                 .iter()
                 .flat_map(|finding| &finding.parts)
-                .flat_map(|part| pieces_of(part.value.expose()))
+                // A log can hold one token thousands of times.
+                .map(|part| &part.value)
+                .collect::<BTreeSet<&Secret>>()
+                .into_iter()
+                .flat_map(|value| pieces_of(value.expose()))
                 .map(|(_, piece)| piece)
                 .collect(),
         };
@@ -79,10 +83,15 @@ impl Redactor {
         shown
     }
 
-    /// Evidence and notes for a reader: they are not meant to hold credentials, and this makes sure of it.
+    /// Evidence and notes for a reader: they are not meant to hold credentials, and this makes sure of it. They quote
+    /// scanned text, so what merely looks like a key is covered as in a line.
     pub fn words<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.secrets == Secrets::Shown {
+            return Cow::Borrowed(text);
+        }
         let mut cover = vec![false; text.len()];
         self.cover_pieces(text.as_bytes(), &mut cover);
+        cover_lookalikes(text.as_bytes(), &mut cover);
         if !cover.contains(&true) {
             return Cow::Borrowed(text);
         }
@@ -434,5 +443,12 @@ mod tests {
         let redactor = Redactor { secrets: Secrets::Redacted, pieces: pieces(&[secret]) };
         assert_eq!(redactor.words(&text), format!("named {} 鍵", "*".repeat(40)));
         assert_eq!(redactor.words("entropy 4.81"), "entropy 4.81");
+        let (unreported, _) = expand("in the section [x] # was {{aws-secret-access-key:2}}");
+        assert_eq!(
+            redactor.words(&unreported),
+            format!("in the section [x] # was {}", "*".repeat(40))
+        );
+        let name = "named spring.cloud.aws.credentials.secretKey2";
+        assert_eq!(redactor.words(name), name);
     }
 }

@@ -1,7 +1,7 @@
 //! The SARIF 2.1.0 format, as code scanning services take it.
 //!
-//! A finding is one result at the place of its first part; the other parts are its related locations, which the
-//! message links to. Columns are code points, from 1; the end is exclusive.
+//! A finding is one result at the place of its first part. The other parts are its related locations, which the message
+//! links to, and so are further places of any part, which it counts. Columns are code points, from 1; the end is exclusive.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -110,8 +110,9 @@ fn help_markdown(rule: &Rule) -> String {
 
 fn result(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> SarifResult {
     let path = finding.origin.path();
+    let (parts, further) = finding.places();
     let related: Vec<Location> = (1..)
-        .zip(&finding.parts[1..])
+        .zip(parts[1..].iter().chain(&further))
         .map(|(id, part)| {
             let mut location = location(path, part, redactor);
             location.id = Some(id);
@@ -162,8 +163,9 @@ fn sentence(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> String {
     let title = rules.get(rule).map_or(rule, |rule| &rule.title);
     let primary = finding.primary();
     let value = redactor.value(primary.kind, &primary.value);
+    let (parts, further) = finding.places();
     let links: Vec<String> = (1..)
-        .zip(&finding.parts[1..])
+        .zip(&parts[1..])
         .map(|(id, part)| format!("[{}]({id})", part.kind.describe()))
         .collect();
     let with = if links.is_empty() { "" } else { " with " };
@@ -174,6 +176,11 @@ fn sentence(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> String {
         plain(&value),
         links.join(", ")
     )];
+    match further.len() {
+        0 => {}
+        1 => sentences.push("It stands at one more place of the file.".to_owned()),
+        places => sentences.push(format!("It stands at {places} more places of the file.")),
+    }
     sentences.extend(finding.notes.iter().map(|note| {
         let note = redactor.words(note.as_str());
         format!("Note: {}.", plain(note.trim_end_matches('.')))

@@ -59,17 +59,14 @@ pub fn expand(text: &str) -> (String, Vec<Expansion>) {
             let (name, number) = rest[2..close].split_once(':')?;
             Some((Kind::parse(name)?, number.parse().ok()?, close + 2))
         });
-        match parsed {
-            Some((kind, number, len)) => {
-                let start = expanded.len();
-                expanded.push_str(&value(kind, number));
-                expansions.push(Expansion { kind, number, range: start..expanded.len() });
-                rest = &rest[len..];
-            }
-            None => {
-                expanded.push_str("{{");
-                rest = &rest[2..];
-            }
+        if let Some((kind, number, len)) = parsed {
+            let start = expanded.len();
+            expanded.push_str(&value(kind, number));
+            expansions.push(Expansion { kind, number, range: start..expanded.len() });
+            rest = &rest[len..];
+        } else {
+            expanded.push_str("{{");
+            rest = &rest[2..];
         }
     }
     expanded.push_str(rest);

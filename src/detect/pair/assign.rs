@@ -63,15 +63,6 @@ fn groups(edges: &[Edge]) -> Vec<Vec<Edge>> {
     groups.into_values().collect()
 }
 
-/// The representative of a node's group, in a union-find forest.
-fn root(parent: &mut [usize], mut node: usize) -> usize {
-    while parent[node] != node {
-        parent[node] = parent[parent[node]];
-        node = parent[node];
-    }
-    node
-}
-
 fn greedy(mut group: Vec<Edge>) -> Vec<(usize, usize)> {
     group.sort_unstable_by_key(|edge| (edge.cost, edge.row, edge.column));
     let mut rows = std::collections::BTreeSet::new();

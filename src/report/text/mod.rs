@@ -80,7 +80,7 @@ struct Printer<'a> {
 impl Printer<'_> {
     fn block(&self, credential: &Credential, out: &mut dyn Write) -> io::Result<()> {
         let finding = credential.shown;
-        let (parts, repeated) = first_places(&finding.parts);
+        let (parts, repeated) = finding.places();
         self.heading(finding, out)?;
 
         let last_line = parts.iter().map(|part| part.start.line).max().unwrap_or(1);
@@ -214,20 +214,6 @@ impl Printer<'_> {
 /// The column at which the text of a note starts: after ` = label: `.
 fn note_indent(label: &str, gutter: usize) -> usize {
     gutter + label.len() + 5
-}
-
-/// The parts that are shown, and further places of the same values.
-fn first_places(parts: &[Part]) -> (Vec<&Part>, Vec<&Part>) {
-    let mut shown: Vec<&Part> = Vec::new();
-    let mut repeated = Vec::new();
-    for part in parts {
-        if shown.iter().any(|known| known.kind == part.kind && known.value == part.value) {
-            repeated.push(part);
-        } else {
-            shown.push(part);
-        }
-    }
-    (shown, repeated)
 }
 
 /// `path:line:column`, as terminals and editors link it.
