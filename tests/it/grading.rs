@@ -46,7 +46,7 @@ fn shown(text: &str) -> Vec<Finding> {
 }
 
 fn notes(finding: &Finding) -> Vec<&str> {
-    finding.notes.iter().map(|note| note.as_str()).collect()
+    finding.notes.iter().map(keylint::model::finding::Evidence::as_str).collect()
 }
 
 /// The exposed values of the parts of a kind, in order of place.
@@ -340,7 +340,7 @@ fn evidence_says_why() {
         "[default]\naws_access_key_id = {{aws-access-key-id:1}}\naws_secret_access_key = {{aws-secret-access-key:1}}",
     );
     let evidence: Vec<&str> =
-        found.parts[1].evidence.iter().map(|evidence| evidence.as_str()).collect();
+        found.parts[1].evidence.iter().map(keylint::model::finding::Evidence::as_str).collect();
     assert!(evidence[0].starts_with("40-character run, entropy "), "{evidence:?}");
     assert!(evidence.contains(&"named aws_secret_access_key"), "{evidence:?}");
     assert!(evidence.contains(&"paired with the access key ID one line above"), "{evidence:?}");
