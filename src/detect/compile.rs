@@ -93,11 +93,15 @@ impl Pattern {
 pub(crate) struct Ready {
     regex: Regex,
     group: usize,
+    reach: usize,
 }
 
 impl Ready {
     /// Memory that one compiled pattern and its caches may take, in bytes: hostile patterns end in an error.
     const SIZE_LIMIT: usize = 4 << 20;
+
+    /// How far before and after its keyword a pattern may match at most, in bytes.
+    const MAX_REACH: usize = 2 * 1024;
 
     fn compile(source: &str) -> Result<Self, String> {
         let regex = RegexBuilder::new(source)
@@ -110,32 +114,39 @@ impl Ready {
             return Err("the pattern has no capture group for the credential".into());
         }
         let group = regex.capture_names().position(|name| name == Some("secret")).unwrap_or(1);
-        Ok(Self { regex, group })
+        Ok(Self { regex, group, reach: longest_match(source).min(Self::MAX_REACH) })
     }
 
-    /// Calls `found` with the credential of each match within `window` that covers the keyword at `keyword`.
-    pub(crate) fn find(
-        &self,
-        text: &[u8],
-        window: Range<usize>,
-        keyword: usize,
-        mut found: impl FnMut(Range<usize>),
-    ) {
-        let mut at = window.start;
-        while let Some(captures) = self.regex.captures_at(&text[..window.end], at) {
-            let whole = captures.get(0).expect("group 0 is the match");
+    /// Calls `found` with the credential of each match that covers the keyword at `keyword`, and starts on its line.
+    pub(crate) fn find(&self, text: &[u8], keyword: usize, mut found: impl FnMut(Range<usize>)) {
+        let low = keyword.saturating_sub(self.reach);
+        let line = memchr::memrchr(b'\n', &text[low..keyword]).map_or(low, |newline| low + newline);
+        // One byte more, which an assertion at a match's end looks at.
+        let text = &text[..text.len().min(keyword + self.reach + 1)];
+        let mut at = line;
+        while let Some(whole) = self.regex.find_at(text, at) {
             if whole.start() > keyword {
                 return;
             }
-            if let Some(secret) = captures.get(self.group).filter(|_| whole.end() > keyword) {
-                found(secret.range());
+            if whole.end() > keyword {
+                let captures = self.regex.captures_at(text, whole.start());
+                if let Some(secret) = captures.and_then(|captures| captures.get(self.group)) {
+                    found(secret.range());
+                }
             }
             at = if whole.is_empty() { whole.end() + 1 } else { whole.end() };
-            if at > window.end {
+            if at > text.len() {
                 return;
             }
         }
     }
+}
+
+/// The number of bytes that a match of `source` has at most.
+fn longest_match(source: &str) -> usize {
+    let parsed =
+        regex_syntax::ParserBuilder::new().utf8(false).unicode(false).build().parse(source);
+    parsed.ok().and_then(|hir| hir.properties().maximum_len()).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -147,7 +158,7 @@ mod tests {
         let ready = Ready::compile(r"\bacme_(?P<secret>[a-z0-9]{8})\b").unwrap();
         let text = b"x acme_12345678 y acme_abcdefgh";
         let mut found = Vec::new();
-        ready.find(text, 0..text.len(), 18, |range| found.push(range));
+        ready.find(text, 18, |range| found.push(range));
         assert_eq!(found, vec![23..31]);
     }
 

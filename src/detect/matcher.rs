@@ -7,6 +7,7 @@ use std::ops::Range;
 use super::candidate::Kind;
 use super::compile::{Compiled, Owner};
 use super::runs::{for_each_run, is_base64_class};
+use super::score::lookalike;
 use super::score::words::is_word_like;
 use super::validate::{aws_key_id, aws_session_token};
 
@@ -22,9 +23,6 @@ const SECRET_LEN: usize = 40;
 
 /// How many bytes around a region the matchers of fixed length look at.
 const MARGIN: usize = 64;
-
-/// How far before and after a keyword a pattern may match, in bytes.
-const PATTERN_REACH: usize = 2 * 1024;
 
 /// Finds every value that starts in `region` of `text`, sorted by place. Patterns that turn out not to compile are
 /// handed to `broken` with the parser's message.
@@ -52,23 +50,19 @@ pub(crate) fn matches(
     });
     if rules.secret_keys() {
         for_each_run(&text[low..high], |run| {
-            // A run at the edge of what is looked at may be the end of a longer one.
-            if low > 0 && run.start == 0 {
-                return;
+            let range = low + run.start..low + run.end;
+            // A run at the edge of what is looked at may be the end of a longer one. Digests are by far the most
+            // common runs, so they go before anything is made of them.
+            let cut = low > 0 && run.start == 0;
+            if !cut && !lookalike::is_hex(&text[range.clone()]) {
+                take(Some(Match { kind: Kind::SecretKey { random: false }, range }));
             }
-            take(Some(Match {
-                kind: Kind::SecretKey { random: false },
-                range: low + run.start..low + run.end,
-            }));
         });
     }
     for (index, at) in patterns {
         match rules.pattern(index) {
             Ok(pattern) => {
-                let window = at.saturating_sub(PATTERN_REACH)..text.len().min(at + PATTERN_REACH);
-                let line = memchr::memrchr(b'\n', &text[window.start..at])
-                    .map_or(window.start, |n| window.start + n);
-                pattern.find(text, line..window.end, at, |range| {
+                pattern.find(text, at, |range| {
                     take(Some(Match { kind: Kind::Pattern(index), range }));
                 });
             }
