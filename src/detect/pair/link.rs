@@ -20,6 +20,9 @@ const PARTNERS: usize = 12;
 /// How far back the start of a candidate's line is looked for, in bytes.
 const LINE_REACH: usize = 2 * 1024;
 
+/// Quotes and spaces between a value and the brackets around it, in bytes.
+const WRAPPING: usize = 4;
+
 /// What joining two candidates costs; see [`Between::cost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
@@ -105,6 +108,10 @@ struct Between {
     closed_tags: u32,
     /// The smallest indent among whole lines in between.
     least_indent: usize,
+    /// The same, where list items `- name:` count from their first word.
+    least_in_list: usize,
+    /// The first candidate stands in a `value:` line.
+    in_value_slot: bool,
     /// Indent of the first candidate's line.
     indent: usize,
     line_start: usize,
@@ -136,9 +143,10 @@ impl Depth {
 impl Between {
     fn after(text: &[u8], first: &End<'_>) -> Self {
         let line_start = line_start(text, first.range.start);
+        let after_wrapping = wrapping_end(text, &first.range).unwrap_or(first.range.end);
         Self {
-            at: first.range.end,
-            values: 0,
+            at: after_wrapping,
+            values: after_wrapping - first.range.end,
             lines: 0,
             blank_lines: 0,
             headers: 0,
@@ -146,6 +154,8 @@ impl Between {
             parentheses: Depth::default(),
             closed_tags: 0,
             least_indent: usize::MAX,
+            least_in_list: usize::MAX,
+            in_value_slot: is_value_slot(&text[line_start..first.range.start]),
             indent: indent(&text[line_start..]),
             line_start,
         }
@@ -181,7 +191,10 @@ impl Between {
             if line.trim_ascii().is_empty() {
                 self.blank_lines += 1;
             } else {
-                self.least_indent = self.least_indent.min(indent(line));
+                let indent = indent(line);
+                let dash = if line[indent..].starts_with(b"- ") { 2 } else { 0 };
+                self.least_indent = self.least_indent.min(indent);
+                self.least_in_list = self.least_in_list.min(indent + dash);
                 self.headers += u32::from(is_section_header(line));
             }
         }
@@ -192,9 +205,14 @@ impl Between {
     /// What joining costs; `None` where it may not be. In units, a line apart costs about 10, so that a closed object
     /// (120) outweighs a few lines and the distance itself decides between equals.
     fn cost(&self, text: &[u8], first: &End<'_>, second: &End<'_>, rows: Rows) -> Option<u32> {
-        let own_line = line_start(text, second.range.start);
-        let indents = self.indent.min(indent(&text[own_line..]));
-        let outdented = self.lines > 1 && self.least_indent < indents;
+        let own_line = &text[line_start(text, second.range.start)..second.range.start];
+        let indents = self.indent.min(indent(own_line));
+        let least = if self.in_value_slot && is_value_slot(own_line) {
+            self.least_in_list
+        } else {
+            self.least_indent
+        };
+        let outdented = self.lines > 1 && least < indents;
         let left_record = self.headers > 0 || self.braces.left() > 0 || outdented;
         let names = names(first, second);
         let limit = match (left_record, names) {
@@ -249,6 +267,22 @@ fn names(first: &End<'_>, second: &End<'_>) -> Names {
         }
         _ => Names::Unknown,
     }
+}
+
+/// Behind the bracket that closes around a value and nothing else, `[ID] [SECRET]`: leaving it leaves no record.
+fn wrapping_end(text: &[u8], value: &Range<usize>) -> Option<usize> {
+    let is_wrap = |byte: &u8| !matches!(byte, b' ' | b'"' | b'\'' | b'`');
+    let open = text[..value.start].iter().rev().take(WRAPPING).find(|byte| is_wrap(byte))?;
+    let gap = text[value.end..].iter().take(WRAPPING).position(|byte| is_wrap(byte))?;
+    let close = text[value.end + gap];
+    matches!((open, close), (b'[', b']') | (b'{', b'}') | (b'(', b')'))
+        .then_some(value.end + gap + 1)
+}
+
+/// `value:`, where the name stands on the line of the list item: `- name: X`.
+fn is_value_slot(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    line.get(..6).is_some_and(|word| word.eq_ignore_ascii_case(b"value:"))
 }
 
 fn line_start(text: &[u8], at: usize) -> usize {

@@ -4,6 +4,7 @@
 //! left and for what a secret's name lets in.
 
 use crate::detect::runs::is_base64_class;
+use crate::detect::validate::aws_key_id;
 use crate::detect::validate::aws_session_token::sextet;
 
 /// How far a wrapped blob's previous line is searched for, in bytes.
@@ -61,10 +62,19 @@ pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
     let glues = |byte: &u8| matches!(byte, b'-' | b'_' | b'.');
     let left = before.last().is_some_and(glues)
         && before.len() >= 2
-        && is_base64_class(before[before.len() - 2]);
+        && is_base64_class(before[before.len() - 2])
+        && !ends_with_key_id(&before[..before.len() - 1]);
     let right =
         after.first().is_some_and(glues) && after.get(1).is_some_and(|byte| is_base64_class(*byte));
     left || right || before.ends_with(b"==")
+}
+
+/// `ID-SECRET`, as dumps of stolen keys have it.
+fn ends_with_key_id(before: &[u8]) -> bool {
+    let Some((rest, id)) = before.split_last_chunk::<{ aws_key_id::LEN }>() else { return false };
+    (id.starts_with(b"AKIA") || id.starts_with(b"ASIA"))
+        && id.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        && !rest.last().is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// The last line of a wrapped base64 blob: what stands before the value, but for line ends, quotes and joints, is a
