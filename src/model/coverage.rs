@@ -30,7 +30,7 @@ pub enum LeftOut {
 }
 
 impl LeftOut {
-    /// A short plural for a summary: "3 ignored entries".
+    /// What such entries are, in words that go with any number of them: "symbolic links (1)".
     pub fn describe(self) -> &'static str {
         match self {
             Self::Ignored => "matched by ignore files",

@@ -33,6 +33,10 @@ const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 /// Pieces of a credential as short as this are covered where they turn up in a line.
 const PIECE: usize = 8;
 
+/// How much of a credential's start and end is recognised by its pieces, in bytes: more than a line shows of it.
+/// Pieces take eight times the room of what they are pieces of, and session tokens have up to 64 KiB.
+const RECOGNISED: usize = 1024;
+
 /// Decides what a reader sees of credentials and of the text around them.
 pub struct Redactor {
     secrets: Secrets,
@@ -52,7 +56,8 @@ impl Redactor {
                 .map(|part| &part.value)
                 .collect::<BTreeSet<&Secret>>()
                 .into_iter()
-                .flat_map(|value| pieces_of(value.expose()))
+                .flat_map(|value| ends_of(value.expose()))
+                .flat_map(pieces_of)
                 .map(|(_, piece)| piece)
                 .collect(),
         };
@@ -147,6 +152,14 @@ impl Redactor {
             }
         }
     }
+}
+
+/// A credential whole, or its start and its end.
+fn ends_of(value: &[u8]) -> [&[u8]; 2] {
+    if value.len() <= 2 * RECOGNISED {
+        return [value, &[]];
+    }
+    [&value[..RECOGNISED], &value[value.len() - RECOGNISED..]]
 }
 
 /// Every piece of [`PIECE`] bytes of a text, with its offset.

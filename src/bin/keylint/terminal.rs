@@ -80,7 +80,7 @@ fn colors_wanted(
     !refused && is_terminal()
 }
 
-/// Columns of a text report: those of the terminal, within what is pleasant to read, or 80.
+/// Columns of a text report: what `COLUMNS` says, within what is pleasant to read, or 80.
 pub(crate) fn width() -> usize {
     const NARROWEST: usize = 40;
     const WIDEST: usize = 120;

@@ -79,7 +79,7 @@ pub(super) fn totals(
         .left_out
         .iter()
         .filter(|(_, count)| **count > 0)
-        .map(|(reason, &count)| format!("{} {}", grouped(count), reason.describe()))
+        .map(|(reason, &count)| format!("{} ({})", reason.describe(), grouped(count)))
         .collect();
     let mut before = "left out: ";
     for line in wrap(&left_out.join(", "), width - before.len()) {
