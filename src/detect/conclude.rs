@@ -11,6 +11,7 @@ use super::pair::join::{Set, join};
 use super::pair::link::Link;
 use super::score::grade::{Partner, grade};
 use super::score::placeholder::Reason;
+use super::validate;
 use super::validate::aws_key_id::Form;
 use crate::model::blob::Origin;
 use crate::model::finding::{
@@ -129,7 +130,9 @@ impl Evidenced<'_> {
         let Kind::Pattern(index) = candidate.kind else { return None };
         let (confidence, evidence) = grade(candidate, &[], false);
         let rule = &self.rules.rules()[index];
-        if rule.min_entropy.is_some_and(|floor| candidate.shape.entropy < floor) {
+        let too_plain = rule.min_entropy.is_some_and(|floor| candidate.shape.entropy < floor);
+        let fails = |validator| !validate::accepts(validator, candidate.value.expose());
+        if too_plain || rule.validator.is_some_and(fails) {
             return None;
         }
         let parts = vec![part(candidate, PartKind::Token, evidence)];
@@ -157,7 +160,13 @@ impl Evidenced<'_> {
                 (false, true, _) => (Matcher::AwsSecretAccessKey, None),
                 (false, false, _) => (Matcher::AwsSessionToken, None),
             };
-        let (id, rule) = self.rules.by_matcher(matcher)?;
+        // Rules of a user's own may lack the joined ones; nothing is lost for that.
+        let parts =
+            [Matcher::AwsSecretAccessKey, Matcher::AwsAccessKeyId, Matcher::AwsSessionToken];
+        let (id, rule) = [matcher]
+            .into_iter()
+            .chain(parts)
+            .find_map(|matcher| self.rules.by_matcher(matcher))?;
         Some((id, severity.unwrap_or(rule.severity)))
     }
 
@@ -238,9 +247,10 @@ impl Evidenced<'_> {
         notes: Vec<Evidence>,
     ) -> Finding {
         let Verdict { rule, severity, confidence, class, account } = verdict;
-        let scope = self.origin.scope().as_os_str().as_encoded_bytes();
+        let scope: Vec<&[u8]> =
+            self.origin.scope().iter().map(std::ffi::OsStr::as_encoded_bytes).collect();
         Finding {
-            fingerprint: Fingerprint::of_finding(&rule, &key.value, scope),
+            fingerprint: Fingerprint::of_finding(&rule, &key.value, &scope.join(&b"/"[..])),
             credential: Fingerprint::of_credential(&key.value),
             severity,
             confidence,

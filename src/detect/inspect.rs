@@ -73,7 +73,8 @@ pub(crate) fn inspect(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> 
         }
         Kind::SessionToken => {
             let shape = Shape::of(value);
-            let placeholder = placeholder_of(text, &found.range, &shape, 0.0);
+            let placeholder = placeholder::is_documentation_example(value)
+                .then_some(Reason::DocumentationExample);
             let context = context(text, &found.range, surrounds, Role::Token);
             Some(Inspected {
                 kind: found.kind,
@@ -128,11 +129,18 @@ fn placeholder_of(text: &[u8], range: &Range<usize>, shape: &Shape, floor: f32) 
     placeholder::reason(&text[range.clone()], shape.entropy, floor)
 }
 
+/// A section's header without what stands behind its bracket.
+fn header(line: &[u8]) -> &[u8] {
+    let line = line.trim_ascii();
+    let end = memchr::memchr(b']', line).map_or(line.len(), |close| close + 1);
+    &line[..end]
+}
+
 fn context(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>, role: Role) -> Context {
     let name = name(text, range, surrounds);
     let is_secret = role == Role::Secret;
     let other_name = if is_secret && name.is_none() { other_name(text, range) } else { None };
-    let section = surroundings::section(text, range.start).map(|line| text[line].trim_ascii());
+    let section = surroundings::section(text, range.start).map(|line| header(&text[line]));
     let mut blocks = blocks::openings(text, range.start);
     let block = is_secret
         .then(|| blocks.find(|line| surroundings::aws_word(shown(line)).is_some()))

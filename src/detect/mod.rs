@@ -50,6 +50,9 @@ pub const MARGIN_AFTER: usize = link::REACH + validate::aws_session_token::MAX_L
 /// fill the memory.
 pub const MAX_CANDIDATES: usize = 20_000;
 
+/// Bytes of values kept of one blob, for the same reason: a session token may have 64 KiB.
+pub const MAX_VALUE_BYTES: usize = 8 << 20;
+
 /// How much of a line is kept on each side of a value's start, in bytes.
 const EXCERPT_REACH: usize = 200;
 
@@ -105,6 +108,7 @@ pub struct BlobScan<'d> {
     links: Vec<Link>,
     lines: LineCursor,
     head: Option<Vec<u8>>,
+    value_bytes: usize,
     broken: BTreeMap<usize, String>,
     over_limit: bool,
 }
@@ -119,6 +123,7 @@ impl<'d> BlobScan<'d> {
             links: Vec::new(),
             lines: LineCursor::default(),
             head: None,
+            value_bytes: 0,
             broken: BTreeMap::new(),
             over_limit: false,
         }
@@ -160,6 +165,11 @@ impl<'d> BlobScan<'d> {
             for one in
                 inspected.into_iter().take(room).filter(|one| core.contains(&one.range.start))
             {
+                self.value_bytes += one.range.len();
+                if self.value_bytes > MAX_VALUE_BYTES {
+                    self.over_limit = true;
+                    return;
+                }
                 self.lines.advance(&text[passed..one.range.start]);
                 passed = one.range.start;
                 self.keep(view, one);
@@ -212,7 +222,8 @@ impl<'d> BlobScan<'d> {
             .collect();
         if self.over_limit {
             shortcomings.push(format!(
-                "more than {MAX_CANDIDATES} possible parts of credentials: the rest of it was not scanned"
+                "more than {MAX_CANDIDATES} possible parts of credentials, or {MAX_VALUE_BYTES} bytes of them: the \
+                 rest of it was not scanned"
             ));
         }
         if self.candidates.is_empty() {

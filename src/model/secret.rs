@@ -5,14 +5,15 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-/// The bytes of a credential part as they stand in the (decoded) text.
+/// The bytes of a credential part as they stand in the (decoded) text. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Secret(Box<[u8]>);
+pub struct Secret(Arc<[u8]>);
 
 impl Secret {
     /// Takes over the bytes of one credential part.
-    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self(bytes.into())
     }
 

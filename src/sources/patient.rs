@@ -22,6 +22,7 @@ pub(super) struct Patient<'a> {
     is_cancelled: &'a dyn Fn() -> bool,
     left: Option<u64>,
     over_limit: bool,
+    ended: bool,
 }
 
 impl<'a> Patient<'a> {
@@ -37,7 +38,15 @@ impl<'a> Patient<'a> {
             Ok(stream) => feed(stream, &sender),
             Err(error) => drop(sender.send(Err(error))),
         });
-        Self { pieces, piece: Vec::new(), taken: 0, is_cancelled, left: limit, over_limit: false }
+        Self {
+            pieces,
+            piece: Vec::new(),
+            taken: 0,
+            is_cancelled,
+            left: limit,
+            over_limit: false,
+            ended: false,
+        }
     }
 
     /// Whether the stream had more bytes than the limit.
@@ -51,9 +60,14 @@ impl<'a> Patient<'a> {
             match self.pieces.recv_timeout(PATIENCE) {
                 Ok(piece) => {
                     (self.piece, self.taken) = (piece?, 0);
-                    return Ok(true);
+                    self.ended = self.piece.is_empty();
+                    return Ok(!self.ended);
                 }
-                Err(RecvTimeoutError::Disconnected) => return Ok(false),
+                Err(RecvTimeoutError::Disconnected) if self.ended => return Ok(false),
+                // The reading thread went away without a word: what was read is not the whole.
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(io::Error::other("reading it stopped before its end"));
+                }
                 Err(RecvTimeoutError::Timeout) if (self.is_cancelled)() => return Ok(false),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -66,7 +80,6 @@ fn feed(mut stream: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
     loop {
         let mut piece = vec![0; PIECE];
         let result = match stream.read(&mut piece) {
-            Ok(0) => return,
             Ok(read) => {
                 piece.truncate(read);
                 Ok(piece)
@@ -74,8 +87,9 @@ fn feed(mut stream: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => Err(error),
         };
-        let failed = result.is_err();
-        if sender.send(result).is_err() || failed {
+        // An empty piece says that the stream has ended.
+        let is_last = result.as_ref().map_or(true, Vec::is_empty);
+        if sender.send(result).is_err() || is_last {
             return;
         }
     }

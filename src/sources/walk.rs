@@ -54,22 +54,26 @@ pub fn push(paths: &[PathBuf], options: &Options, filter: Filter, visitor: &dyn 
     tally.report(visitor);
 }
 
-/// Entries that one thread reads sooner than others are started, and at the end waited for: the walker's threads sleep
-/// for a millisecond at a time when they have nothing to do.
-const SMALL: usize = 16;
+/// Entries, and bytes, that one thread reads sooner than others are started, and at the end waited for: the walker's
+/// threads sleep for a millisecond at a time when they have nothing to do.
+const SMALL: (usize, u64) = (16, 4 << 20);
 
-/// Whether `paths` are a few files, or directories that hold a few files and nothing else.
+/// Whether `paths` are a few small files, or directories that hold a few small files and nothing else.
 fn is_small(paths: &[&PathBuf]) -> bool {
-    let mut entries = 0;
-    paths.iter().all(|path| {
+    let (mut entries, mut bytes) = (0, 0);
+    let mut add = |metadata: std::io::Result<std::fs::Metadata>, is_root: bool| {
         entries += 1;
-        // What is no directory, or cannot be listed, is one entry.
-        let below = std::fs::read_dir(path).into_iter().flatten();
-        let only_files = below.take(SMALL + 1).flatten().all(|entry| {
-            entries += 1;
-            entry.file_type().is_ok_and(|kind| !kind.is_dir() && !kind.is_symlink())
-        });
-        only_files && entries <= SMALL
+        let Ok(metadata) = metadata else { return true };
+        bytes += if metadata.is_file() { metadata.len() } else { 0 };
+        (metadata.is_file() || (is_root && metadata.is_dir()))
+            && entries <= SMALL.0
+            && bytes <= SMALL.1
+    };
+    paths.iter().all(|path| {
+        // What is no directory, or cannot be listed, holds no entries.
+        let below = std::fs::read_dir(path).into_iter().flatten().flatten();
+        add(std::fs::metadata(path), true)
+            && below.take(SMALL.0 + 1).all(|entry| add(entry.metadata(), false))
     })
 }
 
@@ -109,7 +113,8 @@ impl Tally {
         }
         let ignored =
             self.listed.load(Ordering::Relaxed).saturating_sub(self.shown.load(Ordering::Relaxed));
-        if ignored > 0 {
+        // A walk that was broken off has listed entries that it was never to see.
+        if ignored > 0 && !visitor.is_cancelled() {
             visitor.left_out(LeftOut::Ignored, ignored, None);
         }
     }

@@ -85,7 +85,8 @@ pub(crate) struct ReportArgs {
     #[arg(long, value_name = "FORMAT", value_parser = choice(Format::ALL, Format::as_str))]
     pub(crate) format: Vec<Format>,
 
-    /// Write the report to FILE, replacing it at the end; `-` is standard output
+    /// Write the report to FILE, replacing it at the end; `-` is standard output. Without --format, a name that ends
+    /// in .json, .jsonl or .sarif decides the format
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Vec<PathBuf>,
 

@@ -54,7 +54,12 @@ pub(crate) fn targets(
     let formats: Vec<_> = placed(matches, "format", &args.format).map(|(at, f)| (at, *f)).collect();
     let outputs: Vec<_> =
         placed(matches, "output", &args.output).map(|(at, path)| (at, path.as_path())).collect();
-    let targets = pair(&formats, &outputs, format)?;
+    // A report whose format was not given has that of its file's name.
+    let by_name = match &outputs[..] {
+        [(_, path)] if formats.is_empty() => format_of(path),
+        _ => None,
+    };
+    let targets = pair(&formats, &outputs, by_name.unwrap_or(format))?;
     for (index, target) in targets.iter().enumerate() {
         if targets[..index].iter().any(|other| other.place == target.place) {
             match &target.place {
@@ -66,6 +71,12 @@ pub(crate) fn targets(
         }
     }
     Ok(targets)
+}
+
+/// The format that a file's name ends with.
+fn format_of(path: &Path) -> Option<Format> {
+    let extension = path.extension()?.to_str()?;
+    Format::ALL.into_iter().find(|format| format.as_str() == extension)
 }
 
 /// Joins formats and outputs, given with their places on the command line.

@@ -48,13 +48,14 @@ impl Name {
     pub(crate) fn parse(written: &[u8]) -> Option<Self> {
         let normal = normalise(written);
         let (role, strength) = classify(&normal)?;
-        Some(Self {
-            written: String::from_utf8_lossy(written).into_owned(),
-            role,
-            strength,
-            stem: stem(&normal),
-        })
+        Some(Self { written: shortened(written), role, strength, stem: stem(&normal) })
     }
+}
+
+/// A name as evidence quotes it: the last 64 bytes, where it says most.
+fn shortened(written: &[u8]) -> String {
+    let tail = &written[written.len().saturating_sub(64)..];
+    String::from_utf8_lossy(tail).into_owned()
 }
 
 /// Lower case, letters and digits only.

@@ -37,8 +37,9 @@ pub(crate) struct Link {
 /// Beyond this, two candidates are better reported each by itself.
 pub(crate) const MAX_COST: u32 = 2_000 * UNIT;
 
-/// Costs are counted in sixteenths of a tenth of a line, so that a few bytes more or less still tell.
-pub(crate) const UNIT: u32 = 16;
+/// Costs are counted finely enough that single bytes and their squares tell without rounding: a unit is 16 bytes.
+pub(crate) const UNIT: u32 = 16 * BYTE;
+const BYTE: u32 = 256;
 
 /// Bytes apart, beyond which distance on a line says nothing more.
 const FAR: usize = 400;
@@ -236,7 +237,7 @@ impl Between {
         };
         let apart = (second.range.start - first.range.end).saturating_sub(self.values);
         let bytes = apart.min(FAR) as u32;
-        Some((UNIT * units + bytes + bytes * bytes / 256).min(MAX_COST))
+        Some((UNIT * units + BYTE * bytes + bytes * bytes).min(MAX_COST))
     }
 }
 
@@ -273,7 +274,7 @@ fn names(first: &End<'_>, second: &End<'_>) -> Names {
 fn wrapping_end(text: &[u8], value: &Range<usize>) -> Option<usize> {
     let is_wrap = |byte: &u8| !matches!(byte, b' ' | b'"' | b'\'' | b'`');
     let open = text[..value.start].iter().rev().take(WRAPPING).find(|byte| is_wrap(byte))?;
-    let gap = text[value.end..].iter().take(WRAPPING).position(|byte| is_wrap(byte))?;
+    let gap = text[value.end..].iter().take(WRAPPING).position(is_wrap)?;
     let close = text[value.end + gap];
     matches!((open, close), (b'[', b']') | (b'{', b'}') | (b'(', b')'))
         .then_some(value.end + gap + 1)

@@ -35,12 +35,18 @@ const ROW_LEN: usize = 6;
 const WORDS: [&[u8]; 6] =
     [b"example", b"deadbeef", b"placeholder", b"changeme", b"redacted", b"notareal"];
 
+/// Whether `value` holds the word that documentation marks its values with. All that is asked of a session token: it
+/// is long enough to hold anything else by chance, and zero bytes in it give rows of `A`.
+pub(crate) fn is_documentation_example(value: &[u8]) -> bool {
+    memchr::memmem::find(&value.to_ascii_lowercase(), WORDS[0]).is_some()
+}
+
 /// Why `value` is a placeholder, if it is. `floor` is the rule's entropy floor in bits per character.
 pub(crate) fn reason(value: &[u8], entropy: f32, floor: f32) -> Option<Reason> {
-    let folded = value.to_ascii_lowercase();
-    if memchr::memmem::find(&folded, WORDS[0]).is_some() {
+    if is_documentation_example(value) {
         return Some(Reason::DocumentationExample);
     }
+    let folded = value.to_ascii_lowercase();
     let filler = entropy < floor
         || WORDS[1..].iter().any(|word| memchr::memmem::find(&folded, word).is_some())
         || has_row(&folded)
