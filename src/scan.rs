@@ -15,10 +15,11 @@ use std::time::Instant;
 use crate::config::settings::Settings;
 use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
-use crate::model::blob::{Blob, Content, Origin};
+use crate::model::blob::{Blob, Content, Lines, Origin};
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
 use crate::model::finding::{Class, Finding};
 use crate::sources::filter::{Filter, FilterError};
+use crate::sources::git::{self, GitError, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
 
 /// One thing that a user asked to scan.
@@ -31,6 +32,11 @@ pub enum Input {
         /// The name.
         name: PathBuf,
     },
+    /// What is staged in the repository of the current directory.
+    Staged {
+        /// Whether findings anywhere in a changed file matter, or only those on added lines.
+        whole_files: bool,
+    },
 }
 
 /// A scan that cannot start.
@@ -40,6 +46,9 @@ pub enum ScanError {
     /// An exclude pattern is no glob.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// A repository cannot be used as asked for.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// There is nothing to scan.
     #[error("no input: nothing was given to scan")]
     NoInput,
@@ -87,6 +96,13 @@ pub fn run_in_windows(
         match input {
             Input::Path(path) => paths.push(path.clone()),
             Input::Stdin { name } => stdin::push(name, settings.max_file_size, &scan),
+            Input::Staged { whole_files } => {
+                let options = staged::Options {
+                    whole_files: *whole_files,
+                    max_file_size: settings.max_file_size,
+                };
+                staged::push(&git::open()?, &options, &filter, &scan)?;
+            }
         }
     }
     let options = walk::Options {
@@ -95,7 +111,9 @@ pub fn run_in_windows(
         follow: settings.follow,
         max_file_size: settings.max_file_size,
     };
-    walk::push(&paths, &options, filter, &scan);
+    if !paths.is_empty() {
+        walk::push(&paths, &options, filter, &scan);
+    }
     let mut ledger = scan.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     if interrupted.load(Ordering::Relaxed) {
         let message = "interrupted: what was not reached was not scanned".to_owned();
@@ -193,10 +211,9 @@ impl Drop for Thread<'_> {
 
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
-        let origin = blob.origin;
+        let Blob { origin, content, lines } = blob;
         let mut read = Progress::default();
-        let detected =
-            catch_unwind(AssertUnwindSafe(|| self.detect(&origin, blob.content, &mut read)));
+        let detected = catch_unwind(AssertUnwindSafe(|| self.detect(&origin, content, &mut read)));
         // What could not even be opened was not scanned.
         self.files += u64::from(read.bytes > 0 || read.failed.is_none());
         self.bytes += read.bytes;
@@ -214,7 +231,7 @@ impl Worker for Thread<'_> {
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
                 if !detected.findings.is_empty() {
-                    self.keep(detected.findings);
+                    self.keep(that_matter(detected.findings, &lines));
                 }
             }
             Err(panic) => {
@@ -344,6 +361,17 @@ impl Thread<'_> {
             }
         });
     }
+}
+
+/// The findings of which a part stands on a line that matters.
+fn that_matter(mut findings: Vec<Finding>, lines: &Lines<'_>) -> Vec<Finding> {
+    if let Lines::Added(added) = lines {
+        let added = added();
+        findings.retain(|finding| {
+            finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+        });
+    }
+    findings
 }
 
 /// Hands one window to the detector; `core` is a range of `bytes`.

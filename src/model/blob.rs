@@ -1,5 +1,6 @@
 //! Bytes to scan, and where they come from.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,11 @@ pub enum Origin {
         /// that fingerprints do not depend on how the root was spelled.
         scope: PathBuf,
     },
+    /// A file as it stands in a repository's index.
+    IndexEntry {
+        /// The path from the repository's root, which is also what scopes fingerprints.
+        path: PathBuf,
+    },
     /// Standard input, under the name given for it.
     Stdin {
         /// The name from `--stdin-filename`, or `<stdin>`.
@@ -28,7 +34,7 @@ impl Origin {
     /// The path to show.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File { path, .. } => path,
+            Self::File { path, .. } | Self::IndexEntry { path } => path,
             Self::Stdin { name } => name,
         }
     }
@@ -37,6 +43,7 @@ impl Origin {
     pub fn scope(&self) -> &Path {
         match self {
             Self::File { scope, .. } => scope,
+            Self::IndexEntry { path } => path,
             Self::Stdin { name } => name,
         }
     }
@@ -50,10 +57,40 @@ pub enum Content<'a> {
     Stream(&'a mut dyn Read),
 }
 
+/// Which lines of a blob matter.
+///
+/// All of a blob is searched whatever this says, so that a pair whose other half is old is still joined; a finding is
+/// kept when one of its parts stands on a line that matters.
+pub enum Lines<'a> {
+    /// Every line.
+    All,
+    /// The lines that a change adds, worked out only when there is a finding.
+    Added(&'a dyn Fn() -> AddedLines),
+}
+
+/// Line numbers, from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddedLines(BTreeSet<u64>);
+
+impl AddedLines {
+    /// Whether one of the lines from `first` to `last`, both included, is among them.
+    pub fn touch(&self, first: u64, last: u64) -> bool {
+        self.0.range(first..=last.max(first)).next().is_some()
+    }
+}
+
+impl FromIterator<u64> for AddedLines {
+    fn from_iter<T: IntoIterator<Item = u64>>(lines: T) -> Self {
+        Self(lines.into_iter().collect())
+    }
+}
+
 /// One thing to scan.
 pub struct Blob<'a> {
     /// Where it comes from.
     pub origin: Origin,
     /// What it holds.
     pub content: Content<'a>,
+    /// Which of its lines matter.
+    pub lines: Lines<'a>,
 }

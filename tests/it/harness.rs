@@ -43,6 +43,38 @@ impl Sandbox {
         sandbox
     }
 
+    /// Runs git in it, with nobody's configuration but its own, and returns what it prints.
+    ///
+    /// `line` is split at spaces.
+    pub(crate) fn git(&self, line: &str) -> String {
+        let output = Command::new("git")
+            .args([
+                "-c",
+                "user.name=A",
+                "-c",
+                "user.email=a@example.org",
+                "-c",
+                "init.defaultBranch=main",
+            ])
+            .args(["-c", "protocol.file.allow=always", "-c", "commit.gpgSign=false"])
+            .args(line.split(' '))
+            .current_dir(&self.root)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.home)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .expect("git is installed: tests of repositories need it");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        assert!(
+            output.status.success(),
+            "git {line}: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
+        text(&output.stdout)
+    }
+
     /// A path in it.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)

@@ -17,4 +17,5 @@ mod report_sarif; // SARIF: snapshot, the official schema, what code scanning se
 mod report_text; // the text format: snapshots, widths, colour, odd characters
 mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
+mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
 mod windows; // windows and threads make no difference

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod exit;
 mod interrupt;
+mod job;
 mod outputs;
 mod settings;
 mod terminal;
@@ -37,6 +38,10 @@ fn run() -> Status {
         Command::Scan(scan) => {
             let matches = matches.subcommand_matches("scan").expect("clap parsed `scan`");
             commands::scan::run(scan, matches)
+        }
+        Command::Staged(staged) => {
+            let matches = matches.subcommand_matches("staged").expect("clap parsed `staged`");
+            commands::staged::run(staged, matches)
         }
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),

@@ -4,3 +4,4 @@ pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod rules;
 pub(crate) mod scan;
+pub(crate) mod staged;

@@ -1,0 +1,47 @@
+//! Repositories. Semantics (indexes, trees, differences) are libgit2's; nothing here writes to a repository or runs
+//! what one configures.
+
+pub mod staged;
+
+use git2::{ErrorCode, Repository};
+
+/// A repository that cannot be used as asked for.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// There is none at or above the current directory.
+    #[error("no git repository at or above the current directory")]
+    NoRepository,
+    /// It belongs to someone else, and git is not told to trust it.
+    #[error(
+        "the repository belongs to another user: `git config --global --add safe.directory PATH` trusts it"
+    )]
+    Owner,
+    /// It has no index, because it has no working tree.
+    #[error("a bare repository has no index, so nothing is staged in it")]
+    Bare,
+    /// Anything that libgit2 says.
+    #[error("{doing}: {source}")]
+    Git {
+        /// What was being done.
+        doing: &'static str,
+        /// What libgit2 says.
+        source: git2::Error,
+    },
+}
+
+impl GitError {
+    fn while_(doing: &'static str) -> impl Fn(git2::Error) -> Self {
+        move |source| Self::Git { doing, source }
+    }
+}
+
+/// Opens the repository of the current directory, as git itself does: `GIT_DIR`, `GIT_INDEX_FILE` and the like, which
+/// git sets for its hooks, are respected.
+pub fn open() -> Result<Repository, GitError> {
+    Repository::open_from_env().map_err(|error| match error.code() {
+        ErrorCode::NotFound => GitError::NoRepository,
+        ErrorCode::Owner => GitError::Owner,
+        _ => GitError::while_("the repository cannot be opened")(error),
+    })
+}
