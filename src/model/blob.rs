@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a blob comes from, as a report names it and as its fingerprints are scoped.
 ///
@@ -23,6 +24,20 @@ pub enum Origin {
         /// The path from the repository's root, which is also what scopes fingerprints.
         path: PathBuf,
     },
+    /// A file as a commit adds or changes it.
+    Committed {
+        /// The path from the repository's root, which is also what scopes fingerprints.
+        path: PathBuf,
+        /// The commit.
+        commit: Arc<Commit>,
+    },
+    /// The message of a commit or of an annotated tag.
+    Message {
+        /// What a report shows for a path, such as `<message of commit 1a2b3c4d5e6f>`.
+        name: PathBuf,
+        /// The commit, or the commit that the tag names.
+        commit: Arc<Commit>,
+    },
     /// Standard input, under the name given for it.
     Stdin {
         /// The name from `--stdin-filename`, or `<stdin>`.
@@ -34,8 +49,10 @@ impl Origin {
     /// The path to show.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File { path, .. } | Self::IndexEntry { path } => path,
-            Self::Stdin { name } => name,
+            Self::File { path, .. } | Self::IndexEntry { path } | Self::Committed { path, .. } => {
+                path
+            }
+            Self::Message { name, .. } | Self::Stdin { name } => name,
         }
     }
 
@@ -43,10 +60,31 @@ impl Origin {
     pub fn scope(&self) -> &Path {
         match self {
             Self::File { scope, .. } => scope,
-            Self::IndexEntry { path } => path,
-            Self::Stdin { name } => name,
+            Self::IndexEntry { path } | Self::Committed { path, .. } => path,
+            Self::Message { name, .. } | Self::Stdin { name } => name,
         }
     }
+
+    /// The commit that the blob belongs to.
+    pub fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Committed { commit, .. } | Self::Message { commit, .. } => Some(commit),
+            Self::File { .. } | Self::IndexEntry { .. } | Self::Stdin { .. } => None,
+        }
+    }
+}
+
+/// A commit, as far as a report names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commit {
+    /// Its object id, in hex.
+    pub id: String,
+    /// Its author's name and address, as written: scanned text.
+    pub author: String,
+    /// When it was authored, in seconds since 1970.
+    pub seconds: i64,
+    /// The author's distance from UTC, in minutes.
+    pub offset: i32,
 }
 
 /// The bytes of a blob: at hand, or to be read in one pass.
