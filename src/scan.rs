@@ -19,7 +19,7 @@ use crate::model::blob::{Blob, Content, Lines, Origin};
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
 use crate::model::finding::{Class, Finding};
 use crate::sources::filter::{Filter, FilterError};
-use crate::sources::git::{self, GitError, staged};
+use crate::sources::git::{self, GitError, changed, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
 
 /// One thing that a user asked to scan.
@@ -97,7 +97,7 @@ pub fn run_in_windows(
             Input::Path(path) => paths.push(path.clone()),
             Input::Stdin { name } => stdin::push(name, settings.max_file_size, &scan),
             Input::Staged { whole_files } => {
-                let options = staged::Options {
+                let options = changed::Options {
                     whole_files: *whole_files,
                     max_file_size: settings.max_file_size,
                 };

@@ -115,6 +115,12 @@ impl AddedLines {
     pub fn touch(&self, first: u64, last: u64) -> bool {
         self.0.range(first..=last.max(first)).next().is_some()
     }
+
+    /// Those that are among `other`, too.
+    pub fn intersection(mut self, other: Self) -> Self {
+        self.0.retain(|line| other.0.contains(line));
+        self
+    }
 }
 
 impl FromIterator<u64> for AddedLines {

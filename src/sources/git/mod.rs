@@ -1,6 +1,7 @@
 //! Repositories. Semantics (indexes, trees, differences) are libgit2's; nothing here writes to a repository or runs
 //! what one configures.
 
+pub mod changed;
 pub mod staged;
 
 use git2::{ErrorCode, Repository};
