@@ -117,7 +117,8 @@ impl AddedLines {
     }
 
     /// Those that are among `other`, too.
-    pub fn intersection(mut self, other: Self) -> Self {
+    #[must_use]
+    pub fn intersection(mut self, other: &Self) -> Self {
         self.0.retain(|line| other.0.contains(line));
         self
     }

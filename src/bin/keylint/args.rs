@@ -22,6 +22,16 @@ Compares the index with HEAD and reads staged content only, never the files of t
 whole, so that a new secret is joined with a key ID that was there before; a finding is reported when a part of it \
 stands on an added line.";
 
+const DIFF_NOTES: &str = "\
+A..B   the commits that are reachable from B and not from A
+A...B  the same; A and B must have an ancestor in common
+A      the commits of A..HEAD
+
+Every commit is compared with its parents, merges with all of them, so a key that one commit adds and a later one \
+removes is reported for the first. Files are searched whole; a finding is reported when a part of it stands on an \
+added line. Commit messages are searched, too. A range without a commit, and a commit whose parents are cut off by a \
+shallow clone, give exit status 2.";
+
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
 with the --format before it, and what is left goes to standard output.
@@ -52,6 +62,8 @@ pub(crate) enum Command {
     Scan(Box<ScanArgs>),
     /// Scan what is staged for the next commit
     Staged(Box<StagedArgs>),
+    /// Scan what the commits of a range add, one by one
+    Diff(Box<DiffArgs>),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -82,6 +94,21 @@ pub(crate) struct ScanArgs {
 #[command(after_help = STAGED_NOTES)]
 pub(crate) struct StagedArgs {
     /// Report findings anywhere in the changed files, not only those on lines that the commit adds
+    #[arg(long)]
+    pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_NOTES)]
+pub(crate) struct DiffArgs {
+    /// Which commits: A..B, A...B, or A for A..HEAD
+    #[arg(value_name = "RANGE")]
+    pub(crate) range: String,
+
+    /// Report findings anywhere in the changed files, not only those on lines that a commit adds
     #[arg(long)]
     pub(crate) whole_files: bool,
 

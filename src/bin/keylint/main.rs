@@ -43,6 +43,10 @@ fn run() -> Status {
             let matches = matches.subcommand_matches("staged").expect("clap parsed `staged`");
             commands::staged::run(staged, matches)
         }
+        Command::Diff(diff) => {
+            let matches = matches.subcommand_matches("diff").expect("clap parsed `diff`");
+            commands::diff::run(diff, matches)
+        }
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

@@ -100,7 +100,7 @@ fn added_to_all(repository: &Repository, before: &[Oid], after: &GitBlob<'_>) ->
         let before = (!before.is_zero()).then(|| repository.find_blob(before).ok()).flatten();
         added_lines(before.as_ref(), after)
     });
-    each.reduce(AddedLines::intersection).unwrap_or_default()
+    each.reduce(|some, others| some.intersection(&others)).unwrap_or_default()
 }
 
 /// The lines of `after` that `before` does not have. `-diff` and binary attributes hide nothing: blobs are compared as

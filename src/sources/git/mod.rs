@@ -2,6 +2,8 @@
 //! what one configures.
 
 pub mod changed;
+pub mod range;
+pub mod revisions;
 pub mod staged;
 
 use git2::{ErrorCode, Repository};
@@ -21,6 +23,44 @@ pub enum GitError {
     /// It has no index, because it has no working tree.
     #[error("a bare repository has no index, so nothing is staged in it")]
     Bare,
+    /// A revision names nothing that is there.
+    #[error("unknown revision `{revision}`{hint}")]
+    UnknownRevision {
+        /// The revision as written.
+        revision: String,
+        /// What may help, as the rest of the sentence.
+        hint: &'static str,
+    },
+    /// A revision is ambiguous, names no commit, or cannot be read.
+    #[error("revision `{revision}`: {}", source.message())]
+    Revision {
+        /// The revision as written.
+        revision: String,
+        /// What libgit2 says.
+        source: git2::Error,
+    },
+    /// The two ends of a range have nothing in common.
+    #[error("the ends of `{range}` have no ancestor in common{hint}")]
+    NoMergeBase {
+        /// The range as written.
+        range: String,
+        /// What may help, as the rest of the sentence.
+        hint: &'static str,
+    },
+    /// There is no commit to scan.
+    #[error("there is no commit in `{range}`: nothing was scanned")]
+    EmptyRange {
+        /// The range as written.
+        range: String,
+    },
+    /// What git tells a hook is not what it should be.
+    #[error("standard input, line {line}: not `{form}` with whole object ids")]
+    Update {
+        /// Its number, from 1.
+        line: u64,
+        /// What it should be.
+        form: &'static str,
+    },
     /// Anything that libgit2 says.
     #[error("{doing}: {source}")]
     Git {

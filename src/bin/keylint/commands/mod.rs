@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod rules;
