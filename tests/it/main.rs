@@ -11,6 +11,7 @@ mod corpus; // reads and expands fixtures, scans texts in a temporary directory
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
 mod harness; // runs the binary in a sandbox
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
 mod range; // what `keylint diff` reports of commits, in repositories made by git itself
 mod report; // the findings that report tests are made of, and what holds for every format
 mod report_json; // JSON and JSON Lines: snapshots, their own schema, read back strictly

@@ -32,6 +32,11 @@ removes is reported for the first. Files are searched whole; a finding is report
 added line. Commit messages are searched, too. A range without a commit, and a commit whose parents are cut off by a \
 shallow clone, give exit status 2.";
 
+const PRE_RECEIVE_NOTES: &str = "\
+To be run by git as, or from, the pre-receive hook of a repository that is pushed to. Reads `OLD NEW REF` lines from \
+standard input and scans, as `keylint diff` does, the commits that no reference of the repository has yet, and the \
+messages of annotated tags. Any exit status but 0 makes git refuse the push, and shows the report to whoever pushes.";
+
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
 with the --format before it, and what is left goes to standard output.
@@ -64,6 +69,11 @@ pub(crate) enum Command {
     Staged(Box<StagedArgs>),
     /// Scan what the commits of a range add, one by one
     Diff(Box<DiffArgs>),
+    /// Scan what a push brings, on the side that receives it
+    PreReceive(Box<PreReceiveArgs>),
+    /// Scan what a push would bring, on the side that sends it
+    #[command(hide = true)]
+    PrePush(Box<PrePushArgs>),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -111,6 +121,31 @@ pub(crate) struct DiffArgs {
     /// Report findings anywhere in the changed files, not only those on lines that a commit adds
     #[arg(long)]
     pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = PRE_RECEIVE_NOTES)]
+pub(crate) struct PreReceiveArgs {
+    /// Report findings anywhere in the changed files, not only those on lines that a commit adds
+    #[arg(long)]
+    pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What git gives a pre-push hook.
+#[derive(Debug, Args)]
+pub(crate) struct PrePushArgs {
+    /// The remote's name, or its address if it has none
+    pub(crate) remote: String,
+
+    /// The remote's address
+    #[arg(value_name = "URL")]
+    _address: Option<String>,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,

@@ -15,6 +15,7 @@ use keylint::model::finding::Class;
 use keylint::report::{self, Report};
 use keylint::rules::load::RuleSet;
 use keylint::scan::{self, Input, Outcome};
+use keylint::sources::git::revisions::Revisions;
 
 use crate::args::RunArgs;
 use crate::exit::Status;
@@ -46,7 +47,7 @@ pub(crate) fn run(
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let outcome = scan::run(inputs, &settings, &detector, &interrupted)?;
     let written = write_reports(&targets, &settings, &outcome, detector.rules());
-    say_beside(&targets, &settings, &outcome.coverage);
+    say_beside(&targets, &settings, inputs, &outcome.coverage);
     Ok(written.max(status(&settings, &outcome)))
 }
 
@@ -129,7 +130,7 @@ fn write_report(
 
 /// Says on standard error what no text report on standard output says, so that the log of a job that collects JSON
 /// tells why it failed; and that a run without a finding may be one without a file.
-fn say_beside(targets: &[Target], settings: &Settings, coverage: &Coverage) {
+fn say_beside(targets: &[Target], settings: &Settings, inputs: &[Input], coverage: &Coverage) {
     let in_report =
         targets.iter().any(|target| target.format == Format::Text && target.place == Place::Stdout);
     if !in_report {
@@ -141,7 +142,12 @@ fn say_beside(targets: &[Target], settings: &Settings, coverage: &Coverage) {
         }
     }
     let quiet = settings.presentation.verbosity == Verbosity::Quiet;
-    if coverage.files == 0 && coverage.is_complete() && !quiet {
+    // A push that deletes a branch, or names an old commit by another, is nothing to wonder at.
+    let is_push = |input: &Input| {
+        let Input::Range { revisions, .. } = input else { return false };
+        matches!(revisions, Revisions::Received(_) | Revisions::Sent { .. })
+    };
+    if coverage.files == 0 && coverage.is_complete() && !quiet && !inputs.iter().all(is_push) {
         match coverage.left_out.values().sum::<u64>() {
             0 => terminal::warning("there was no file to scan"),
             entries => terminal::warning(&format!(

@@ -34,19 +34,13 @@ fn run() -> Status {
         Ok(parsed) => parsed,
         Err(error) => return explain_usage(&error),
     };
+    let matches = |name| matches.subcommand_matches(name).expect("clap parsed this command");
     let outcome = match &cli.command {
-        Command::Scan(scan) => {
-            let matches = matches.subcommand_matches("scan").expect("clap parsed `scan`");
-            commands::scan::run(scan, matches)
-        }
-        Command::Staged(staged) => {
-            let matches = matches.subcommand_matches("staged").expect("clap parsed `staged`");
-            commands::staged::run(staged, matches)
-        }
-        Command::Diff(diff) => {
-            let matches = matches.subcommand_matches("diff").expect("clap parsed `diff`");
-            commands::diff::run(diff, matches)
-        }
+        Command::Scan(args) => commands::scan::run(args, matches("scan")),
+        Command::Staged(args) => commands::staged::run(args, matches("staged")),
+        Command::Diff(args) => commands::diff::run(args, matches("diff")),
+        Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
+        Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

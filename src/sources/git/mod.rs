@@ -53,6 +53,9 @@ pub enum GitError {
         /// The range as written.
         range: String,
     },
+    /// Nothing was told to what is to be run as a hook.
+    #[error("standard input holds no `OLD NEW REF`: this is to be run by git, as a hook")]
+    NoUpdate,
     /// What git tells a hook is not what it should be.
     #[error("standard input, line {line}: not `{form}` with whole object ids")]
     Update {

@@ -42,15 +42,19 @@ pub struct RefUpdate {
 }
 
 impl RefUpdate {
-    /// Reads what git gives a `pre-receive` hook on standard input, one `OLD NEW REF` a line.
+    /// Reads what git gives a `pre-receive` hook on standard input, one `OLD NEW REF` a line. There is at least one.
     pub fn received(input: &[u8]) -> Result<Vec<Self>, GitError> {
+        if input.is_empty() {
+            return Err(GitError::NoUpdate);
+        }
         lines(input, "OLD NEW REF", |line| {
             let [old, new, name] = line.splitn(3, ' ').collect::<Vec<_>>().try_into().ok()?;
             Self::of(old, new, name)
         })
     }
 
-    /// Reads what git gives a `pre-push` hook on standard input, one `LOCAL-REF NEW REMOTE-REF OLD` a line.
+    /// Reads what git gives a `pre-push` hook on standard input, one `LOCAL-REF NEW REMOTE-REF OLD` a line. There
+    /// is none if the remote has everything.
     pub fn sent(input: &[u8]) -> Result<Vec<Self>, GitError> {
         lines(input, "LOCAL-REF NEW REMOTE-REF OLD", |line| {
             // A local reference may be any expression, with spaces, too.

@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod push;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod staged;
