@@ -10,6 +10,7 @@ mod cli; // the command line: usage, help, configuration, where reports go, exit
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
 mod harness; // runs the binary in a sandbox
+mod hook; // hooks that keylint installs, in real commits and pushes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
 mod range; // what `keylint diff` reports of commits, in repositories made by git itself

@@ -37,6 +37,10 @@ To be run by git as, or from, the pre-receive hook of a repository that is pushe
 standard input and scans, as `keylint diff` does, the commits that no reference of the repository has yet, and the \
 messages of annotated tags. Any exit status but 0 makes git refuse the push, and shows the report to whoever pushes.";
 
+const HOOK_NOTES: &str = "\
+Writes into the directory that git takes its hooks from, be it another one by core.hooksPath. A hook that is there \
+already is kept, under another name, and runs first.";
+
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
 with the --format before it, and what is left goes to standard output.
@@ -74,6 +78,8 @@ pub(crate) enum Command {
     /// Scan what a push would bring, on the side that sends it
     #[command(hide = true)]
     PrePush(Box<PrePushArgs>),
+    /// Install or remove the hooks of this repository
+    Hook(HookArgs),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -149,6 +155,25 @@ pub(crate) struct PrePushArgs {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = HOOK_NOTES)]
+pub(crate) struct HookArgs {
+    #[command(subcommand)]
+    pub(crate) action: HookAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookAction {
+    /// Scan what is staged before each commit
+    Install {
+        /// Also scan commits before they are pushed
+        #[arg(long)]
+        pre_push: bool,
+    },
+    /// Remove keylint's hooks and bring back those that were there before
+    Uninstall,
 }
 
 /// What every command that scans takes.

@@ -41,6 +41,7 @@ fn run() -> Status {
         Command::Diff(args) => commands::diff::run(args, matches("diff")),
         Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
         Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
+        Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

@@ -6,6 +6,8 @@ pub mod range;
 pub mod revisions;
 pub mod staged;
 
+use std::path::PathBuf;
+
 use git2::{ErrorCode, Repository};
 
 /// A repository that cannot be used as asked for.
@@ -64,6 +66,17 @@ pub enum GitError {
         /// What it should be.
         form: &'static str,
     },
+    /// No commits are made in it, because it has no working tree.
+    #[error(
+        "no commits are made in a bare repository; for what is pushed to it, see `keylint pre-receive`"
+    )]
+    NoHooks,
+    /// Its hooks are written by husky, which writes them anew time and again.
+    #[error("{} belongs to husky: write `keylint staged` into .husky/pre-commit instead", path.display())]
+    Husky {
+        /// Its directory of hooks.
+        path: PathBuf,
+    },
     /// Anything that libgit2 says.
     #[error("{doing}: {source}")]
     Git {
@@ -88,4 +101,20 @@ pub fn open() -> Result<Repository, GitError> {
         ErrorCode::Owner => GitError::Owner,
         _ => GitError::while_("the repository cannot be opened")(error),
     })
+}
+
+/// Where git looks for the hooks of a repository that commits are made in: in `core.hooksPath`, or else in `hooks`,
+/// which linked worktrees have in common. It may not exist.
+pub fn hooks_directory(repository: &Repository) -> Result<PathBuf, GitError> {
+    let root = repository.workdir().ok_or(GitError::NoHooks)?;
+    let configured = repository.config().and_then(|config| config.get_path("core.hooksPath"));
+    match configured {
+        // A relative one is relative to where git runs hooks.
+        Ok(path) if path.ends_with(".husky/_") => Err(GitError::Husky { path: root.join(path) }),
+        Ok(path) => Ok(root.join(path)),
+        Err(error) if error.code() == ErrorCode::NotFound => {
+            Ok(repository.commondir().join("hooks"))
+        }
+        Err(error) => Err(GitError::while_("core.hooksPath cannot be read")(error)),
+    }
 }
