@@ -215,6 +215,11 @@ fn what_cannot_be_scanned_is_never_green() {
     commit(&sandbox, "unrelated", "nothing\n");
     sandbox.run("diff main...unrelated").expect(2).complains("no ancestor in common");
     Sandbox::new().run("diff start").expect(2).complains("no git repository");
+
+    let other = Sandbox::new();
+    other.git("init --quiet --object-format=sha256");
+    let run = other.run("diff start").expect(2);
+    assert_eq!(run.stderr.matches("unknown object format").count(), 1, "{run}");
 }
 
 #[test]

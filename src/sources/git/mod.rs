@@ -34,12 +34,12 @@ pub enum GitError {
         hint: &'static str,
     },
     /// A revision is ambiguous, names no commit, or cannot be read.
-    #[error("revision `{revision}`: {}", source.message())]
+    #[error("revision `{revision}`: {}", error.message())]
     Revision {
         /// The revision as written.
         revision: String,
         /// What libgit2 says.
-        source: git2::Error,
+        error: git2::Error,
     },
     /// The two ends of a range have nothing in common.
     #[error("the ends of `{range}` have no ancestor in common{hint}")]
@@ -78,18 +78,18 @@ pub enum GitError {
         path: PathBuf,
     },
     /// Anything that libgit2 says.
-    #[error("{doing}: {source}")]
+    #[error("{doing}: {}", error.message())]
     Git {
         /// What was being done.
         doing: &'static str,
         /// What libgit2 says.
-        source: git2::Error,
+        error: git2::Error,
     },
 }
 
 impl GitError {
     fn while_(doing: &'static str) -> impl Fn(git2::Error) -> Self {
-        move |source| Self::Git { doing, source }
+        move |error| Self::Git { doing, error }
     }
 }
 

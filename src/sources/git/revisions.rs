@@ -147,7 +147,7 @@ fn commit(repository: &Repository, revision: &str) -> Result<Oid, GitError> {
         ErrorCode::NotFound => {
             GitError::UnknownRevision { revision: revision.to_owned(), hint: hint(repository) }
         }
-        _ => GitError::Revision { revision: revision.to_owned(), source: error },
+        _ => GitError::Revision { revision: revision.to_owned(), error },
     })
 }
 
@@ -167,9 +167,9 @@ fn updated(
 ) -> Result<Selection, GitError> {
     let mut selection = Selection { known_references, ..Selection::default() };
     for update in updates.iter().filter(|update| !update.new.is_zero()) {
-        selection.add(repository, update).map_err(|source| GitError::Revision {
+        selection.add(repository, update).map_err(|error| GitError::Revision {
             revision: format!("{} {}", update.name, update.new),
-            source,
+            error,
         })?;
     }
     Ok(selection)
