@@ -4,6 +4,7 @@
 //! by window, keeps a failing blob from taking the run with it, and counts.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,10 +16,12 @@ use std::time::Instant;
 use crate::config::settings::Settings;
 use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
-use crate::model::blob::{Blob, Content, Origin};
+use crate::model::blob::{Blob, Content, Lines, Origin};
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
 use crate::model::finding::{Class, Finding};
 use crate::sources::filter::{Filter, FilterError};
+use crate::sources::git::revisions::Revisions;
+use crate::sources::git::{self, GitError, changed, range, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
 
 /// One thing that a user asked to scan.
@@ -31,6 +34,18 @@ pub enum Input {
         /// The name.
         name: PathBuf,
     },
+    /// What is staged in the repository of the current directory.
+    Staged {
+        /// Whether findings anywhere in a changed file matter, or only those on added lines.
+        whole_files: bool,
+    },
+    /// What commits of the repository of the current directory add, each compared with its parents.
+    Range {
+        /// Which commits.
+        revisions: Revisions,
+        /// Whether findings anywhere in a changed file matter, or only those on added lines.
+        whole_files: bool,
+    },
 }
 
 /// A scan that cannot start.
@@ -40,6 +55,9 @@ pub enum ScanError {
     /// An exclude pattern is no glob.
     #[error(transparent)]
     Filter(#[from] FilterError),
+    /// A repository cannot be used as asked for.
+    #[error(transparent)]
+    Git(#[from] GitError),
     /// There is nothing to scan.
     #[error("no input: nothing was given to scan")]
     NoInput,
@@ -48,7 +66,8 @@ pub enum ScanError {
 /// What a scan found and what it covered.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Findings at or above the confidence asked for, sorted by path, place and rule.
+    /// Findings at or above the confidence asked for, sorted by path, place and rule; those of commits by
+    /// commit first, the oldest before the others.
     pub findings: Vec<Finding>,
     /// What was scanned and what was not.
     pub coverage: Coverage,
@@ -83,10 +102,21 @@ pub fn run_in_windows(
     let started = Instant::now();
     let scan = Scan { detector, settings, interrupted, core, ledger: Mutex::default() };
     let mut paths = Vec::new();
+    let mut commits = HashMap::new();
+    let changes =
+        |whole_files| changed::Options { whole_files, max_file_size: settings.max_file_size };
     for input in inputs {
         match input {
             Input::Path(path) => paths.push(path.clone()),
             Input::Stdin { name } => stdin::push(name, settings.max_file_size, &scan),
+            Input::Staged { whole_files } => {
+                staged::push(&git::open()?, &changes(*whole_files), &filter, &scan)?;
+            }
+            Input::Range { revisions, whole_files } => {
+                let options = changes(*whole_files);
+                let pushed = range::push(&git::open()?, revisions, &options, &filter, &scan)?;
+                commits.extend(pushed.into_iter().zip(commits.len()..));
+            }
         }
     }
     let options = walk::Options {
@@ -95,7 +125,9 @@ pub fn run_in_windows(
         follow: settings.follow,
         max_file_size: settings.max_file_size,
     };
-    walk::push(&paths, &options, filter, &scan);
+    if !paths.is_empty() {
+        walk::push(&paths, &options, filter, &scan);
+    }
     let mut ledger = scan.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     if interrupted.load(Ordering::Relaxed) {
         let message = "interrupted: what was not reached was not scanned".to_owned();
@@ -108,15 +140,16 @@ pub fn run_in_windows(
     ledger.coverage.elapsed = started.elapsed();
     ledger.coverage.problems.sort();
     ledger.coverage.problems.dedup();
-    ledger.findings.sort_by(|one, other| place(one).cmp(&place(other)));
+    ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
     // Paths that were given twice, or one within another, are scanned twice.
     ledger.findings.dedup();
     Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
 }
 
-/// The order of findings in every report.
-fn place(finding: &Finding) -> impl Ord + '_ {
-    (finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
+/// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
+fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord + use<'a> {
+    let commit = finding.origin.commit().and_then(|commit| commits.get(&commit.id).copied());
+    (commit, finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
 }
 
 /// What all threads add to.
@@ -193,12 +226,12 @@ impl Drop for Thread<'_> {
 
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
-        let origin = blob.origin;
+        let Blob { origin, content, lines } = blob;
         let mut read = Progress::default();
-        let detected =
-            catch_unwind(AssertUnwindSafe(|| self.detect(&origin, blob.content, &mut read)));
-        // What could not even be opened was not scanned.
-        self.files += u64::from(read.bytes > 0 || read.failed.is_none());
+        let detected = catch_unwind(AssertUnwindSafe(|| self.detect(&origin, content, &mut read)));
+        // What could not even be opened was not scanned, and a message is no file.
+        let is_file = !matches!(origin, Origin::Message { .. });
+        self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         let problem =
             |kind, message| Problem { path: Some(origin.path().to_path_buf()), kind, message };
@@ -214,7 +247,7 @@ impl Worker for Thread<'_> {
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
                 if !detected.findings.is_empty() {
-                    self.keep(detected.findings);
+                    self.keep(that_matter(detected.findings, &lines));
                 }
             }
             Err(panic) => {
@@ -344,6 +377,17 @@ impl Thread<'_> {
             }
         });
     }
+}
+
+/// The findings of which a part stands on a line that matters.
+fn that_matter(mut findings: Vec<Finding>, lines: &Lines<'_>) -> Vec<Finding> {
+    if let Lines::Added(added) = lines {
+        let added = added();
+        findings.retain(|finding| {
+            finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+        });
+    }
+    findings
 }
 
 /// Hands one window to the detector; `core` is a range of `bytes`.

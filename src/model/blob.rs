@@ -1,7 +1,9 @@
 //! Bytes to scan, and where they come from.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Where a blob comes from, as a report names it and as its fingerprints are scoped.
 ///
@@ -17,6 +19,25 @@ pub enum Origin {
         /// that fingerprints do not depend on how the root was spelled.
         scope: PathBuf,
     },
+    /// A file as it stands in a repository's index.
+    IndexEntry {
+        /// The path from the repository's root, which is also what scopes fingerprints.
+        path: PathBuf,
+    },
+    /// A file as a commit adds or changes it.
+    Committed {
+        /// The path from the repository's root, which is also what scopes fingerprints.
+        path: PathBuf,
+        /// The commit.
+        commit: Arc<Commit>,
+    },
+    /// The message of a commit or of an annotated tag.
+    Message {
+        /// What a report shows for a path, such as `<message of commit 1a2b3c4d5e6f>`.
+        name: PathBuf,
+        /// The commit, or the commit that the tag names.
+        commit: Arc<Commit>,
+    },
     /// Standard input, under the name given for it.
     Stdin {
         /// The name from `--stdin-filename`, or `<stdin>`.
@@ -28,8 +49,10 @@ impl Origin {
     /// The path to show.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File { path, .. } => path,
-            Self::Stdin { name } => name,
+            Self::File { path, .. } | Self::IndexEntry { path } | Self::Committed { path, .. } => {
+                path
+            }
+            Self::Message { name, .. } | Self::Stdin { name } => name,
         }
     }
 
@@ -37,9 +60,31 @@ impl Origin {
     pub fn scope(&self) -> &Path {
         match self {
             Self::File { scope, .. } => scope,
-            Self::Stdin { name } => name,
+            Self::IndexEntry { path } | Self::Committed { path, .. } => path,
+            Self::Message { name, .. } | Self::Stdin { name } => name,
         }
     }
+
+    /// The commit that the blob belongs to.
+    pub fn commit(&self) -> Option<&Commit> {
+        match self {
+            Self::Committed { commit, .. } | Self::Message { commit, .. } => Some(commit),
+            Self::File { .. } | Self::IndexEntry { .. } | Self::Stdin { .. } => None,
+        }
+    }
+}
+
+/// A commit, as far as a report names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Commit {
+    /// Its object id, in hex.
+    pub id: String,
+    /// Its author's name and address, as written: scanned text.
+    pub author: String,
+    /// When it was authored, in seconds since 1970.
+    pub seconds: i64,
+    /// The author's distance from UTC, in minutes.
+    pub offset: i32,
 }
 
 /// The bytes of a blob: at hand, or to be read in one pass.
@@ -50,10 +95,47 @@ pub enum Content<'a> {
     Stream(&'a mut dyn Read),
 }
 
+/// Which lines of a blob matter.
+///
+/// All of a blob is searched whatever this says, so that a pair whose other half is old is still joined; a finding is
+/// kept when one of its parts stands on a line that matters.
+pub enum Lines<'a> {
+    /// Every line.
+    All,
+    /// The lines that a change adds, worked out only when there is a finding.
+    Added(&'a dyn Fn() -> AddedLines),
+}
+
+/// Line numbers, from 1.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AddedLines(BTreeSet<u64>);
+
+impl AddedLines {
+    /// Whether one of the lines from `first` to `last`, both included, is among them.
+    pub fn touch(&self, first: u64, last: u64) -> bool {
+        self.0.range(first..=last.max(first)).next().is_some()
+    }
+
+    /// Those that are among `other`, too.
+    #[must_use]
+    pub fn intersection(mut self, other: &Self) -> Self {
+        self.0.retain(|line| other.0.contains(line));
+        self
+    }
+}
+
+impl FromIterator<u64> for AddedLines {
+    fn from_iter<T: IntoIterator<Item = u64>>(lines: T) -> Self {
+        Self(lines.into_iter().collect())
+    }
+}
+
 /// One thing to scan.
 pub struct Blob<'a> {
     /// Where it comes from.
     pub origin: Origin,
     /// What it holds.
     pub content: Content<'a>,
+    /// Which of its lines matter.
+    pub lines: Lines<'a>,
 }

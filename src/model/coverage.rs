@@ -27,6 +27,8 @@ pub enum LeftOut {
     SymbolicLink,
     /// FIFOs, sockets and devices met in a directory.
     SpecialFile,
+    /// Submodules: their content is another repository's.
+    Submodule,
 }
 
 impl LeftOut {
@@ -39,6 +41,7 @@ impl LeftOut {
             Self::GitDirectory => ".git directories",
             Self::SymbolicLink => "symbolic links",
             Self::SpecialFile => "special files",
+            Self::Submodule => "submodules",
         }
     }
 }

@@ -11,9 +11,11 @@ use std::path::Path;
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 
+use super::commit;
 use super::escape::escape_json;
 use super::redact::Redactor;
 use super::{Options, Report, percent_encoded};
+use crate::model::blob;
 use crate::model::coverage::{self, LeftOut, ProblemKind};
 use crate::model::finding::{self, Class, Confidence, Evidence, PartKind, Severity};
 use crate::model::span::Span;
@@ -57,8 +59,9 @@ pub struct Document<'a> {
     tool: Tool,
     /// What was scanned, and whether that was all that was asked for.
     scan: Scan<'a>,
-    /// The findings, sorted by path and place. A credential that stands in several files is one finding for each;
-    /// these share `credential`.
+    /// The findings, sorted by path and place; where commits were scanned, by commit first, from the oldest. A
+    /// credential that stands in several files, or was added by several commits, is one finding for each; these share
+    /// `credential`.
     findings: Vec<Finding<'a>>,
 }
 
@@ -167,6 +170,8 @@ pub(super) struct Finding<'a> {
     /// The bytes of the path, percent-encoded, only where they are no UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     path_raw: Option<String>,
+    /// The commit that adds it; `null` where no commits were scanned.
+    commit: Option<Commit>,
     /// Remarks on the whole credential.
     notes: Vec<String>,
     /// What to do about it.
@@ -195,9 +200,31 @@ impl<'a> Finding<'a> {
             account: finding.account.as_deref(),
             path: lossy(path),
             path_raw: raw(path),
+            commit: finding.origin.commit().map(|commit| Commit::of(commit, redactor)),
             notes: words(&finding.notes, redactor),
             advice: Advice::of(&finding.advice),
             parts: finding.parts.iter().map(|part| Part::of(part, path, redactor)).collect(),
+        }
+    }
+}
+
+/// A commit of a repository.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Commit {
+    /// Its object id in full.
+    id: String,
+    /// Its author: name, and address in angle brackets.
+    author: String,
+    /// When it was authored, in RFC 3339 with the author's distance from UTC; `null` if that is no date.
+    date: Option<String>,
+}
+
+impl Commit {
+    pub(super) fn of(commit: &blob::Commit, redactor: &Redactor) -> Self {
+        Self {
+            id: commit.id.clone(),
+            author: redactor.words(&commit.author).into_owned(),
+            date: commit::date(commit),
         }
     }
 }

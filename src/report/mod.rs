@@ -5,6 +5,7 @@
 //! JSON Schema. Every byte of a credential that reaches a report, and every line of scanned text, goes through
 //! [`redact`]; scanned text that is meant for a terminal also goes through [`escape`].
 
+mod commit;
 pub mod escape;
 pub mod json;
 pub mod jsonl;

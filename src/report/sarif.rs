@@ -16,6 +16,7 @@ use serde_sarif::sarif::{
 };
 
 use super::escape::escape_json;
+use super::json::Commit;
 use super::redact::{Glyph, Line, Redactor};
 use super::{Options, Report, percent_encoded};
 use crate::model::coverage::Coverage;
@@ -136,6 +137,9 @@ fn result(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> SarifResul
     ];
     if finding.class != Class::Leak {
         properties.push(("class", json!(finding.class)));
+    }
+    if let Some(commit) = finding.origin.commit() {
+        properties.push(("commit", json!(Commit::of(commit, redactor))));
     }
     let mut result = SarifResult::builder()
         .rule_id(finding.rule.as_str())

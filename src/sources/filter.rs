@@ -59,6 +59,21 @@ impl Filter {
         Ok(Self { excludes, hidden })
     }
 
+    /// Why the file at `path`, below `root` (both without links), is left out, if it is. Unlike entries met in a walk,
+    /// it is held against the patterns together with the directories that it stands in.
+    pub(super) fn check_file(&self, root: &Path, path: &Path) -> Option<LeftOut> {
+        let is_hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
+        if !self.hidden && path.iter().any(is_hidden) {
+            return Some(LeftOut::Hidden);
+        }
+        let place = root.join(path);
+        let excluded = self.excludes.iter().any(|globs| {
+            place.starts_with(globs.path())
+                && globs.matched_path_or_any_parents(&place, false).is_ignore()
+        });
+        excluded.then_some(LeftOut::Excluded)
+    }
+
     /// Why the entry at `path` is left out, if it is.
     pub(super) fn check(&self, path: &Path, is_dir: bool, roots: &Roots) -> Option<LeftOut> {
         let name = path.file_name().unwrap_or(OsStr::new(""));

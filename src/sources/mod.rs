@@ -4,6 +4,7 @@
 //! a source keep its buffers and its threads to itself: the directory walk visits inside the walker's own threads.
 
 pub mod filter;
+pub mod git;
 mod patient;
 mod roots;
 pub mod stdin;

@@ -43,6 +43,33 @@ impl Sandbox {
         sandbox
     }
 
+    /// Runs git in it, with nobody's configuration but its own, and returns what it prints.
+    ///
+    /// `line` is split at spaces.
+    pub(crate) fn git(&self, line: &str) -> String {
+        let (succeeded, stdout, stderr) = self.try_git(line);
+        assert!(succeeded, "git {line}: {stdout}{stderr}");
+        stdout
+    }
+
+    /// The same for what may fail: whether it did not, and what it prints on standard output and on standard error.
+    pub(crate) fn try_git(&self, line: &str) -> (bool, String, String) {
+        let output = Command::new("git")
+            .args(["-c", "user.name=A", "-c", "user.email=a@example.org"])
+            .args(["-c", "init.defaultBranch=main", "-c", "commit.gpgSign=false"])
+            .args(["-c", "protocol.file.allow=always"])
+            .args(line.split(' '))
+            .current_dir(&self.root)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", &self.home)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .output()
+            .expect("git is installed: tests of repositories need it");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    }
+
     /// A path in it.
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.root.join(path)
@@ -60,6 +87,15 @@ impl Sandbox {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, placeholder::expand(text).0).unwrap();
+        path
+    }
+
+    /// Writes a file as [`Self::write`] does, to be run.
+    #[cfg(unix)]
+    pub(crate) fn write_executable(&self, path: impl AsRef<Path>, text: &str) -> PathBuf {
+        use std::os::unix::fs::PermissionsExt;
+        let path = self.write(path, text);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         path
     }
 

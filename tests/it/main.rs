@@ -12,11 +12,15 @@ mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
 mod formats; // from bytes on disk to places in reports, in every encoding, through the binary
 mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
+mod hook; // hooks that keylint installs, in real commits and pushes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
+mod range; // what `keylint diff` reports of commits, in repositories made by git itself
 mod report; // the findings that report tests are made of, and what holds for every format
 mod report_json; // JSON and JSON Lines: snapshots, their own schema, read back strictly
 mod report_sarif; // SARIF: snapshot, the official schema, what code scanning services insist on
 mod report_text; // the text format: snapshots, widths, colour, odd characters
 mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
+mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
 mod windows; // windows and threads make no difference

@@ -1,7 +1,9 @@
 //! JSON and JSON Lines: snapshots, their own schema, read back strictly.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use keylint::model::blob::{self, Origin};
 use keylint::model::coverage::Coverage;
 use keylint::report::{json, jsonl};
 use serde::Deserialize;
@@ -69,9 +71,18 @@ struct Finding {
     account: Option<String>,
     path: String,
     path_raw: Option<String>,
+    commit: Option<Commit>,
     notes: Vec<String>,
     advice: Advice,
     parts: Vec<Part>,
+}
+
+#[derive(Deserialize, PartialEq, Debug)]
+#[serde(deny_unknown_fields)]
+struct Commit {
+    id: String,
+    author: String,
+    date: Option<String>,
 }
 
 #[derive(Deserialize, PartialEq, Debug)]
@@ -164,6 +175,21 @@ fn values_keep_their_length_up_to_64_characters() {
     assert!(lengths("access_key_id").iter().all(|&len| len == 20));
     assert!(lengths("secret_access_key").iter().all(|&len| len == 40));
     assert_eq!(lengths("session_token"), [20]);
+}
+
+#[test]
+fn a_commit_is_named_with_its_author_masked_like_all_text() {
+    let mut found = samples().remove(0);
+    let author = format!("A <{}>", String::from_utf8_lossy(found.primary().value.expose()));
+    let commit = blob::Commit { id: "1a2b".into(), author, seconds: i64::MAX, offset: 0 };
+    let name = "<message of commit 1a2b>".into();
+    found.origin = Arc::new(Origin::Message { name, commit: Arc::new(commit) });
+    let json = report(json::write, &[found], &incomplete());
+    let document: Document = serde_json::from_str(&json).unwrap();
+    assert_valid(&json::schema(), &serde_json::from_str(&json).unwrap());
+    let commit = document.findings[0].commit.as_ref().unwrap();
+    assert_eq!((commit.id.as_str(), &commit.date), ("1a2b", &None));
+    assert_eq!(commit.author, format!("A <{}>", "*".repeat(20)));
 }
 
 #[cfg(unix)]

@@ -17,6 +17,30 @@ Exit status:
   1  something found
   2  not done whole: bad usage or configuration, input not scanned, report not written, interrupted";
 
+const STAGED_NOTES: &str = "\
+Compares the index with HEAD and reads staged content only, never the files of the working tree. Files are searched \
+whole, so that a new secret is joined with a key ID that was there before; a finding is reported when a part of it \
+stands on an added line.";
+
+const DIFF_NOTES: &str = "\
+A..B   the commits that are reachable from B and not from A
+A...B  the same; A and B must have an ancestor in common
+A      the commits of A..HEAD
+
+Every commit is compared with its parents, merges with all of them, so a key that one commit adds and a later one \
+removes is reported for the first. Files are searched whole; a finding is reported when a part of it stands on an \
+added line. Commit messages are searched, too. A range without a commit, and a commit whose parents are cut off by a \
+shallow clone, give exit status 2.";
+
+const PRE_RECEIVE_NOTES: &str = "\
+To be run by git as, or from, the pre-receive hook of a repository that is pushed to. Reads `OLD NEW REF` lines from \
+standard input and scans, as `keylint diff` does, the commits that no reference of the repository has yet, and the \
+messages of annotated tags. Any exit status but 0 makes git refuse the push, and shows the report to whoever pushes.";
+
+const HOOK_NOTES: &str = "\
+Writes into the directory that git takes its hooks from, be it another one by core.hooksPath. A hook that is there \
+already is kept, under another name, and runs first.";
+
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
 with the --format before it, and what is left goes to standard output.
@@ -45,6 +69,17 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Scan files, directories and standard input
     Scan(Box<ScanArgs>),
+    /// Scan what is staged for the next commit
+    Staged(Box<StagedArgs>),
+    /// Scan what the commits of a range add, one by one
+    Diff(Box<DiffArgs>),
+    /// Scan what a push brings, on the side that receives it
+    PreReceive(Box<PreReceiveArgs>),
+    /// Scan what a push would bring, on the side that sends it
+    #[command(hide = true)]
+    PrePush(Box<PrePushArgs>),
+    /// Install or remove the hooks of this repository
+    Hook(HookArgs),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -65,13 +100,93 @@ pub(crate) struct ScanArgs {
     pub(crate) stdin_filename: Option<PathBuf>,
 
     #[command(flatten)]
+    pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) walk: WalkArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = STAGED_NOTES)]
+pub(crate) struct StagedArgs {
+    /// Report findings anywhere in the changed files, not only those on lines that the commit adds
+    #[arg(long)]
+    pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = DIFF_NOTES)]
+pub(crate) struct DiffArgs {
+    /// Which commits: A..B, A...B, or A for A..HEAD
+    #[arg(value_name = "RANGE")]
+    pub(crate) range: String,
+
+    /// Report findings anywhere in the changed files, not only those on lines that a commit adds
+    #[arg(long)]
+    pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = PRE_RECEIVE_NOTES)]
+pub(crate) struct PreReceiveArgs {
+    /// Report findings anywhere in the changed files, not only those on lines that a commit adds
+    #[arg(long)]
+    pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+/// What git gives a pre-push hook.
+#[derive(Debug, Args)]
+pub(crate) struct PrePushArgs {
+    /// The remote's name, or its address if it has none
+    pub(crate) remote: String,
+
+    /// The remote's address
+    #[arg(value_name = "URL")]
+    _address: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = HOOK_NOTES)]
+pub(crate) struct HookArgs {
+    #[command(subcommand)]
+    pub(crate) action: HookAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum HookAction {
+    /// Scan what is staged before each commit
+    Install {
+        /// Also scan commits before they are pushed
+        #[arg(long)]
+        pre_push: bool,
+    },
+    /// Remove keylint's hooks and bring back those that were there before
+    Uninstall,
+}
+
+/// What every command that scans takes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
     pub(crate) report: ReportArgs,
 
     #[command(flatten)]
     pub(crate) findings: FindingArgs,
 
     #[command(flatten)]
-    pub(crate) walk: WalkArgs,
+    pub(crate) paths: PathArgs,
 
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -137,17 +252,10 @@ pub(crate) struct FindingArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is scanned")]
-#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
-pub(crate) struct WalkArgs {
+pub(crate) struct PathArgs {
     /// Leave out paths that match GLOB, in .gitignore syntax; may be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<Glob>,
-
-    /// Scan what .gitignore, .ignore and global excludes name, too
-    #[arg(long, overrides_with = "ignore")]
-    no_ignore: bool,
-    #[arg(long, overrides_with = "no_ignore", hide = true)]
-    ignore: bool,
 
     /// Leave out files and directories whose name starts with a dot
     #[arg(long, overrides_with = "hidden")]
@@ -155,15 +263,25 @@ pub(crate) struct WalkArgs {
     #[arg(long, overrides_with = "no_hidden", hide = true)]
     hidden: bool,
 
+    /// Do not scan larger files: bytes, or with K, M or G [default: none]
+    #[arg(long, value_name = "SIZE")]
+    max_file_size: Option<SizeLimit>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is scanned")]
+pub(crate) struct WalkArgs {
+    /// Scan what .gitignore, .ignore and global excludes name, too
+    #[arg(long, overrides_with = "ignore")]
+    no_ignore: bool,
+    #[arg(long, overrides_with = "no_ignore", hide = true)]
+    ignore: bool,
+
     /// Follow symbolic links
     #[arg(long, overrides_with = "no_follow")]
     follow: bool,
     #[arg(long, overrides_with = "follow", hide = true)]
     no_follow: bool,
-
-    /// Do not scan larger files: bytes, or with K, M or G [default: none]
-    #[arg(long, value_name = "SIZE")]
-    max_file_size: Option<SizeLimit>,
 
     /// Worker threads; 0 is one for each processor [default: 0]
     #[arg(long, value_name = "N")]
@@ -237,23 +355,33 @@ pub(crate) enum SchemaFormat {
 impl ScanArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
-        let Self { report, findings, walk, .. } = self;
+        Options {
+            threads: self.walk.threads,
+            ignore: switch(self.walk.ignore, self.walk.no_ignore),
+            follow: switch(self.walk.follow, self.walk.no_follow),
+            ..self.run.options()
+        }
+    }
+}
+
+impl RunArgs {
+    /// What was typed, in the terms of a configuration file.
+    pub(crate) fn options(&self) -> Options {
+        let Self { report, findings, paths, .. } = self;
         Options {
             // Each report has its own: see `outputs`.
             format: None,
             fail_on: findings.fail_on,
             min_confidence: findings.min_confidence,
             include_examples: switch(findings.include_examples, findings.no_include_examples),
-            threads: walk.threads,
-            ignore: switch(walk.ignore, walk.no_ignore),
-            hidden: switch(walk.hidden, walk.no_hidden),
-            follow: switch(walk.follow, walk.no_follow),
-            exclude: walk.exclude.clone(),
-            max_file_size: walk.max_file_size,
+            hidden: switch(paths.hidden, paths.no_hidden),
+            exclude: paths.exclude.clone(),
+            max_file_size: paths.max_file_size,
             color: report.color,
             quiet: switch(report.quiet, report.no_quiet),
             verbose: switch(report.verbose, report.no_verbose),
             show_secrets: switch(report.show_secrets, report.no_show_secrets),
+            ..Options::default()
         }
     }
 }

@@ -7,6 +7,7 @@ mod args;
 mod commands;
 mod exit;
 mod interrupt;
+mod job;
 mod outputs;
 mod settings;
 mod terminal;
@@ -33,11 +34,14 @@ fn run() -> Status {
         Ok(parsed) => parsed,
         Err(error) => return explain_usage(&error),
     };
+    let matches = |name| matches.subcommand_matches(name).expect("clap parsed this command");
     let outcome = match &cli.command {
-        Command::Scan(scan) => {
-            let matches = matches.subcommand_matches("scan").expect("clap parsed `scan`");
-            commands::scan::run(scan, matches)
-        }
+        Command::Scan(args) => commands::scan::run(args, matches("scan")),
+        Command::Staged(args) => commands::staged::run(args, matches("staged")),
+        Command::Diff(args) => commands::diff::run(args, matches("diff")),
+        Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
+        Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
+        Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

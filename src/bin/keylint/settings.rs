@@ -7,22 +7,23 @@ use anyhow::Context;
 use keylint::config::settings::Settings;
 use keylint::config::{discover, schema};
 
-use crate::args::{ConfigArgs, ScanArgs};
+use crate::args::ConfigArgs;
 
 /// The settings of a scan whose first path is `first`, and the configuration file that had a part in them.
 pub(crate) fn resolve(
-    args: &ScanArgs,
+    typed: &schema::Options,
+    config: &ConfigArgs,
     first: &Path,
 ) -> anyhow::Result<(Settings, Option<PathBuf>)> {
     let here = env::current_dir().context("the current directory cannot be found")?;
     let mut settings = Settings::default();
-    let file = applicable(&args.config, first)?;
+    let file = applicable(config, first)?;
     if let Some(file) = &file {
         let written = discover::read(file)?;
         let absolute = here.join(file);
         settings.update(&written, absolute.parent().unwrap_or(&here));
     }
-    settings.update(&args.options(), &here);
+    settings.update(typed, &here);
     Ok((settings, file))
 }
 

@@ -13,6 +13,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use self::paint::{Paint, Role};
+use super::commit;
 use super::escape::escape;
 use super::redact::Redactor;
 use super::{Options, Report, Secrets, Verbosity};
@@ -143,6 +144,9 @@ impl Printer<'_> {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let finding = credential.shown;
+        if let Some(commit) = self.commit(finding) {
+            self.note("commit", &commit, gutter, out)?;
+        }
         let confidence = format!("{}{}", finding.confidence, self.evidence(finding));
         self.note("confidence", &confidence, gutter, out)?;
         if let Some(account) = &finding.account {
@@ -161,7 +165,7 @@ impl Printer<'_> {
         let mut places: Vec<String> = repeated
             .iter()
             .map(|part| place(finding, part))
-            .chain(credential.copies.iter().map(|copy| place(copy, copy.primary())))
+            .chain(credential.copies.iter().copied().map(copied))
             .collect();
         if places.len() > MOST_PLACES {
             let more = places.len() - MOST_PLACES;
@@ -171,6 +175,16 @@ impl Printer<'_> {
         self.lines("also at", &places, gutter, out)?;
         self.note("instead", &escape(&finding.advice.instead), gutter, out)?;
         self.note("see", &escape(&finding.advice.link), gutter, out)
+    }
+
+    /// The commit that adds it, with author and day.
+    fn commit(&self, finding: &Finding) -> Option<String> {
+        let commit = finding.origin.commit()?;
+        let author = self.redactor.words(&commit.author);
+        let date = commit::date(commit);
+        let day = date.as_deref().and_then(|date| date.split('T').next());
+        let on = day.map(|day| format!(" on {day}")).unwrap_or_default();
+        Some(format!("{} by {}{on}", commit::short(commit), escape(&author)))
     }
 
     /// What speaks for and against the parts, each reason once.
@@ -220,4 +234,13 @@ fn note_indent(label: &str, gutter: usize) -> usize {
 fn place(finding: &Finding, part: &Part) -> String {
     let path = finding.origin.path().to_string_lossy();
     format!("{}:{}:{}", escape(&path), part.start.line, part.start.column)
+}
+
+/// The place of a finding that is not shown, with its commit.
+fn copied(copy: &Finding) -> String {
+    let place = place(copy, copy.primary());
+    match copy.origin.commit() {
+        Some(commit) => format!("{place} in {}", commit::short(commit)),
+        None => place,
+    }
 }

@@ -1,6 +1,10 @@
 //! One file a command.
 
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod hook;
+pub(crate) mod push;
 pub(crate) mod rules;
 pub(crate) mod scan;
+pub(crate) mod staged;

@@ -1,25 +1,15 @@
-//! `keylint scan`: settings, inputs, the scan itself, its reports and its status.
+//! `keylint scan`: files, directories and standard input.
 
 use std::env;
-use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::SystemTime;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::ArgMatches;
-use keylint::config::settings::{Format, Settings, Verbosity};
-use keylint::detect::Detector;
-use keylint::model::coverage::Coverage;
-use keylint::model::finding::Class;
-use keylint::report::{self, Report};
-use keylint::rules::load::RuleSet;
-use keylint::scan::{self, Input, Outcome};
+use keylint::scan::Input;
 
 use crate::args::ScanArgs;
 use crate::exit::Status;
-use crate::outputs::{self, Place, Readers, Target};
-use crate::{interrupt, settings, terminal};
+use crate::job;
 
 /// The name of standard input where `--stdin-filename` gives none.
 const STDIN_NAME: &str = "<stdin>";
@@ -27,24 +17,7 @@ const STDIN_NAME: &str = "<stdin>";
 /// Runs the command. An error is something that kept it from scanning at all.
 pub(crate) fn run(args: &ScanArgs, matches: &ArgMatches) -> anyhow::Result<Status> {
     let inputs = inputs(args)?;
-    let (settings, file) = settings::resolve(args, first_path(&inputs))?;
-    terminal::install_logger(settings.presentation.verbosity);
-    match &file {
-        Some(file) => log::debug!("configuration: {}", file.display()),
-        None => log::debug!("configuration: none"),
-    }
-    let targets = outputs::targets(&args.report, matches, settings.presentation.format)?;
-    for target in &targets {
-        if let Place::File(path) = &target.place {
-            outputs::probe(path)?;
-        }
-    }
-    let detector = Detector::new(Arc::new(RuleSet::builtin()?)).at(SystemTime::now());
-    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
-    let outcome = scan::run(&inputs, &settings, &detector, &interrupted)?;
-    let written = write_reports(&targets, &settings, &outcome, detector.rules());
-    say_beside(&targets, &settings, &outcome.coverage);
-    Ok(written.max(status(&settings, &outcome)))
+    job::run(&inputs, first_path(&inputs), &args.options(), &args.run, matches)
 }
 
 fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
@@ -74,108 +47,7 @@ fn inputs(args: &ScanArgs) -> anyhow::Result<Vec<Input>> {
 fn first_path(inputs: &[Input]) -> &Path {
     let path = inputs.iter().find_map(|input| match input {
         Input::Path(path) => Some(path.as_path()),
-        Input::Stdin { .. } => None,
+        _ => None,
     });
     path.unwrap_or(Path::new("."))
-}
-
-fn status(settings: &Settings, outcome: &Outcome) -> Status {
-    if !outcome.coverage.is_complete() {
-        return Status::Incomplete;
-    }
-    // Examples are shown on request, as what was judged to be none of the user's secrets.
-    let fails = outcome.findings.iter().any(|finding| {
-        finding.class != Class::Example && settings.fail_on.is_reached_by(finding.severity)
-    });
-    if fails { Status::Findings } else { Status::Clean }
-}
-
-/// Writes every report, also when one of them cannot be written.
-fn write_reports(
-    targets: &[Target],
-    settings: &Settings,
-    outcome: &Outcome,
-    rules: &RuleSet,
-) -> Status {
-    let report = Report { findings: &outcome.findings, coverage: &outcome.coverage, rules };
-    let readers = if settings.presentation.show_secrets { Readers::Owner } else { Readers::Anyone };
-    let mut status = Status::Clean;
-    for target in targets {
-        let write = |out: &mut dyn Write| write_report(target, settings, &report, out);
-        let written = match &target.place {
-            Place::Stdout => to_stdout(write).context("the report cannot be written"),
-            Place::File(path) => outputs::write(path, readers, write),
-        };
-        if let Err(error) = written {
-            terminal::error(&format!("{error:#}"));
-            status = Status::Incomplete;
-        }
-    }
-    status
-}
-
-/// A reader that goes away early (`| head -1`) changes nothing: what was found was found.
-fn to_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
-    match write(&mut out).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
-    }
-}
-
-fn write_report(
-    target: &Target,
-    settings: &Settings,
-    report: &Report,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let presentation = &settings.presentation;
-    let to_stdout = target.place == Place::Stdout;
-    let options = report::Options {
-        secrets: if presentation.show_secrets {
-            report::Secrets::Shown
-        } else {
-            report::Secrets::Redacted
-        },
-        color: if terminal::use_color(presentation.color, to_stdout) {
-            report::Color::Ansi
-        } else {
-            report::Color::Plain
-        },
-        width: terminal::width(),
-        verbosity: match presentation.verbosity {
-            Verbosity::Quiet => report::Verbosity::Quiet,
-            Verbosity::Normal | Verbosity::Verbose => report::Verbosity::Normal,
-        },
-    };
-    match target.format {
-        Format::Text => report::text::write(report, &options, out),
-        Format::Json => report::json::write(report, &options, out),
-        Format::Jsonl => report::jsonl::write(report, &options, out),
-        Format::Sarif => report::sarif::write(report, &options, out),
-    }
-}
-
-/// Says on standard error what no text report on standard output says, so that the log of a job that collects JSON
-/// tells why it failed; and that a run without a finding may be one without a file.
-fn say_beside(targets: &[Target], settings: &Settings, coverage: &Coverage) {
-    let in_report =
-        targets.iter().any(|target| target.format == Format::Text && target.place == Place::Stdout);
-    if !in_report {
-        for problem in &coverage.problems {
-            match &problem.path {
-                Some(path) => terminal::note(&format!("{}: {}", path.display(), problem.message)),
-                None => terminal::note(&problem.message),
-            }
-        }
-    }
-    let quiet = settings.presentation.verbosity == Verbosity::Quiet;
-    if coverage.files == 0 && coverage.is_complete() && !quiet {
-        match coverage.left_out.values().sum::<u64>() {
-            0 => terminal::warning("there was no file to scan"),
-            entries => terminal::warning(&format!(
-                "there was no file to scan: {entries} entries were left out, see --verbose"
-            )),
-        }
-    }
 }
