@@ -9,8 +9,8 @@
 //! ```text
 //! Source ──► Blob ──► View ──► Candidate ──► Finding ──► Report
 //! walk,      bytes    text     a value of    parts       text, JSON,
-//! stdin      with an  with a   the right     joined,     JSON Lines,
-//!            Origin   way back form, with    graded,     SARIF
+//! stdin,     with an  with a   the right     joined,     JSON Lines,
+//! git        Origin   way back form, with    graded,     SARIF
 //!                     to the   what stands   advised
 //!                     original beside it
 //! ```
@@ -20,7 +20,7 @@
 //! | [`model`] | the shared nouns: spans, secrets, blobs, findings, coverage | nothing |
 //! | [`rules`] | what is looked for, as data | model |
 //! | [`config`] | the user's settings, as data | model |
-//! | [`sources`] | where bytes come from | model |
+//! | [`sources`] | where bytes come from: trees, standard input, indexes, commits | model |
 //! | [`decode`] | bytes → searchable text | model |
 //! | [`report`] | findings → bytes on a writer | model, rules |
 //! | [`detect`] | views → findings, pure and deterministic | model, rules, decode |

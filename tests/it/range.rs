@@ -275,7 +275,7 @@ fn objects_of_a_partial_clone_that_are_not_there_are_named() {
 fn excludes_limits_and_bare_repositories() {
     let sandbox = repository();
     commit(&sandbox, "vendor/keys", ID);
-    sandbox.run("diff start --exclude /vendor").expect(0).says("1 excluded");
+    sandbox.run("diff start --exclude /vendor").expect(0).says("excluded (1)");
     sandbox.run("diff start --max-file-size 10").expect(2).says("limit of 10 bytes");
     sandbox.git("clone --quiet --bare . bare");
     sandbox.keylint(["diff", "start"]).current_dir("bare").run().expect(1).says("vendor/keys:1:21");

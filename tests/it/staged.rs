@@ -176,7 +176,7 @@ fn excludes_and_limits_hold() {
     let sandbox = repository();
     sandbox.write("vendor/keys", ID);
     sandbox.git("add .");
-    sandbox.run("staged --exclude /vendor").expect(0).says("1 excluded");
+    sandbox.run("staged --exclude /vendor").expect(0).says("excluded (1)");
     sandbox.write("keylint.toml", "exclude = ['vendor/**']\n");
     sandbox.run("staged").expect(0);
     sandbox.run("staged --no-config").expect(1);

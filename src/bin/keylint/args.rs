@@ -270,6 +270,7 @@ pub(crate) struct PathArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is scanned")]
+#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
 pub(crate) struct WalkArgs {
     /// Scan what .gitignore, .ignore and global excludes name, too
     #[arg(long, overrides_with = "ignore")]
