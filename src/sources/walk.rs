@@ -196,7 +196,12 @@ impl Thread<'_> {
             self.walk.visitor.problem(over_limit(&shown(path), limit, 0));
             return Ok(());
         }
-        let read = self.visit(path, &mut file);
+        // Reading up to the size at opening saves asking for more only to hear that there is none. Files of `/proc`
+        // state no size and are read to their end.
+        let read = match before {
+            0 => self.visit(path, &mut file),
+            size => self.visit(path, &mut (&mut file).take(size)),
+        };
         // Files of `/sys` state a size that they do not have; they state it still, after reading.
         if read < before && file.metadata()?.len() < before {
             let message =
