@@ -17,6 +17,9 @@ const LINES_ELSEWHERE: u32 = 10;
 /// Further candidates looked at from each one: more would be crossings of pairs that are already better joined.
 const PARTNERS: usize = 12;
 
+/// Further candidates passed from each one, of its own role or not.
+const PASSED: usize = 64;
+
 /// How far back the start of a candidate's line is looked for, in bytes.
 const LINE_REACH: usize = 2 * 1024;
 
@@ -37,8 +40,8 @@ pub(crate) struct Link {
 /// Beyond this, two candidates are better reported each by itself.
 pub(crate) const MAX_COST: u32 = 2_000 * UNIT;
 
-/// Costs are counted in sixteenths of a tenth of a line, so that a few bytes more or less still tell.
-pub(crate) const UNIT: u32 = 16;
+/// Costs are counted in 256ths of a tenth of a line, so that a few bytes more or less still tell.
+pub(crate) const UNIT: u32 = 256;
 
 /// Bytes apart, beyond which distance on a line says nothing more.
 const FAR: usize = 400;
@@ -71,13 +74,14 @@ pub(crate) fn links(
     for (index, first) in ends.iter().enumerate().filter(|(_, end)| core.contains(&end.range.start))
     {
         let mut between = Between::after(text, first);
-        let mut partners = 0;
+        let (mut partners, mut passed) = (0, 0);
         for second in &ends[index + 1..] {
             let apart = second.range.start.saturating_sub(first.range.end);
-            if apart > REACH || partners == PARTNERS {
+            if apart > REACH || partners == PARTNERS || passed == PASSED || between.is_over() {
                 break;
             }
             between.extend_to(text, second.range.start);
+            passed += 1;
             if second.role != first.role {
                 partners += 1;
                 if let Some(cost) = between.cost(text, first, second, rows) {
@@ -178,6 +182,11 @@ impl Between {
         }
     }
 
+    /// Nothing from here on can be joined with the first candidate.
+    fn is_over(&self) -> bool {
+        self.headers > 0 || self.lines > LINES_IN_RECORD
+    }
+
     /// Goes on behind a candidate that has been reached; there is nothing in it to be counted.
     fn pass(&mut self, candidate: &End<'_>) {
         self.values += candidate.range.end.saturating_sub(self.at);
@@ -236,7 +245,7 @@ impl Between {
         };
         let apart = (second.range.start - first.range.end).saturating_sub(self.values);
         let bytes = apart.min(FAR) as u32;
-        Some((UNIT * units + bytes + bytes * bytes / 256).min(MAX_COST))
+        Some((UNIT * units + 16 * bytes + bytes * bytes / 16).min(MAX_COST))
     }
 }
 
@@ -273,7 +282,7 @@ fn names(first: &End<'_>, second: &End<'_>) -> Names {
 fn wrapping_end(text: &[u8], value: &Range<usize>) -> Option<usize> {
     let is_wrap = |byte: &u8| !matches!(byte, b' ' | b'"' | b'\'' | b'`');
     let open = text[..value.start].iter().rev().take(WRAPPING).find(|byte| is_wrap(byte))?;
-    let gap = text[value.end..].iter().take(WRAPPING).position(|byte| is_wrap(byte))?;
+    let gap = text[value.end..].iter().take(WRAPPING).position(is_wrap)?;
     let close = text[value.end + gap];
     matches!((open, close), (b'[', b']') | (b'{', b'}') | (b'(', b')'))
         .then_some(value.end + gap + 1)
