@@ -15,10 +15,10 @@ use std::time::Instant;
 
 use crate::config::settings::Settings;
 use crate::decode::text::{self, Encoding, View};
-use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
+use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE, MAX_LONE_RUNS};
 use crate::model::blob::{Blob, Content, Lines, Origin};
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
-use crate::model::finding::{Class, Finding};
+use crate::model::finding::{Class, Confidence, Finding};
 use crate::sources::filter::{Filter, FilterError};
 use crate::sources::git::revisions::Revisions;
 use crate::sources::git::{self, GitError, changed, range, staged};
@@ -244,6 +244,12 @@ impl Worker for Thread<'_> {
         match detected {
             Ok(detected) => {
                 for message in detected.shortcomings {
+                    self.scan.problem(problem(ProblemKind::OverLimit, message));
+                }
+                if detected.low_left_out && self.scan.settings.min_confidence == Confidence::Low {
+                    let message = format!(
+                        "more than {MAX_LONE_RUNS} 40-character runs without context: the rest is not listed"
+                    );
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
                 if !detected.findings.is_empty() {

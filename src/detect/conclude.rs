@@ -123,7 +123,6 @@ impl Evidenced<'_> {
         let candidate = &self.candidates[index];
         matches!(candidate.kind, Kind::SecretKey { random: false })
             && candidate.context.strength(Role::Secret).is_none()
-            && candidate.placeholder.is_none()
     }
 
     fn finding_of_pattern(&self, candidate: &Candidate) -> Option<Finding> {

@@ -6,6 +6,8 @@ use std::ops::Range;
 const AFTER: usize = 4 * 1024;
 /// How far before it.
 const BEFORE: usize = 1024;
+/// How many names are tried on each side; more of them are no sign of one's being meant.
+const TRIES: usize = 8;
 /// Between the name and the time stand quotes and an operator, no more.
 const GAP: usize = 16;
 
@@ -13,9 +15,11 @@ const GAP: usize = 16;
 pub(crate) fn beside(text: &[u8], value: &Range<usize>) -> Option<(String, i64)> {
     let after = &text[value.end..text.len().min(value.end + AFTER)];
     let before = &text[value.start.saturating_sub(BEFORE)..value.start];
-    let next = memchr::memmem::find_iter(after, b"xpir").find_map(|at| time_after(after, at));
+    let next =
+        memchr::memmem::find_iter(after, b"xpir").take(TRIES).find_map(|at| time_after(after, at));
     next.or_else(|| {
-        memchr::memmem::rfind_iter(before, b"xpir").find_map(|at| time_after(before, at))
+        let mut last = memchr::memmem::rfind_iter(before, b"xpir").take(TRIES);
+        last.find_map(|at| time_after(before, at))
     })
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::candidate::{Context, Kind, NamedBy, OtherName};
 use super::context::names::{self, Name, Role, Strength};
+use super::context::surroundings::Sections;
 use super::context::table::Table;
 use super::context::{blocks, lead, path, surroundings};
 use super::expiry;
@@ -17,7 +18,7 @@ use super::validate::aws_key_id;
 /// How much of a line before a value is searched for the mark of an encrypted value, in bytes.
 const ENCRYPTED_REACH: usize = 200;
 
-/// What is the same for all values of a blob.
+/// What is the same for all values of a window.
 pub(crate) struct Surrounds<'a> {
     /// The blob's path.
     pub(crate) path: &'a Path,
@@ -25,6 +26,8 @@ pub(crate) struct Surrounds<'a> {
     pub(crate) table: Option<&'a Table>,
     /// Entropy floors of the key ID and secret rules, in bits per character.
     pub(crate) floors: Floors,
+    /// Section headers, found on the way.
+    pub(crate) sections: Sections,
 }
 
 /// Entropy floors, in bits per character.
@@ -44,60 +47,59 @@ pub(crate) struct Inspected {
     pub(crate) context: Context,
 }
 
-/// What becomes of a match; `None` drops it for good.
-pub(crate) fn inspect(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> Option<Inspected> {
-    let value = &text[found.range.clone()];
-    match found.kind {
-        Kind::SecretKey { .. } => secret(text, found, surrounds),
-        Kind::KeyId { word_like, .. } => {
-            let shape = Shape::of(value);
+impl Inspected {
+    /// A run that neither a name nor anything around it makes a secret: only an ID in reach could.
+    pub(crate) fn is_lone_run(&self) -> bool {
+        matches!(self.kind, Kind::SecretKey { .. })
+            && self.context.name.is_none()
+            && !self.context.speaks_of_aws()
+    }
+}
+
+/// What becomes of a match; `None` drops it for good. Matches come in order of place.
+pub(crate) fn inspect(
+    text: &[u8],
+    found: &Match,
+    surrounds: &mut Surrounds<'_>,
+) -> Option<Inspected> {
+    let range = found.range.clone();
+    let value = &text[range.clone()];
+    let shape = Shape::of(value);
+    let (placeholder, context) = match found.kind {
+        Kind::SecretKey { .. } => return secret(text, range, surrounds),
+        Kind::KeyId { word_like, temporary, .. } => {
+            let name = name(text, &range, surrounds);
+            let is_named = name
+                .as_ref()
+                .is_some_and(|(name, _)| name.role == Role::Id && name.strength >= Strength::Key);
             let placeholder = if aws_key_id::is_emulated(value) {
                 Some(Reason::Emulator)
             } else {
-                placeholder_of(text, &found.range, &shape, surrounds.floors.key_id)
+                placeholder_of(text, &range, || {
+                    placeholder::reason(value, shape.entropy, surrounds.floors.key_id)
+                })
             };
-            let context = context(text, &found.range, surrounds, Role::Id);
-            if word_like
-                && context.strength(Role::Id) < Some(Strength::Key)
-                && placeholder.is_none()
-            {
+            if word_like && !is_named && placeholder.is_none() {
                 return None;
             }
-            Some(Inspected {
-                kind: found.kind,
-                range: found.range.clone(),
-                shape,
-                placeholder,
-                context,
-            })
+            let expiration = temporary.then(|| expiry::beside(text, &range)).flatten();
+            (placeholder, Context { expiration, ..context(text, &range, name, surrounds) })
         }
         Kind::SessionToken => {
-            let shape = Shape::of(value);
-            let placeholder = placeholder::is_documentation_example(value)
-                .then_some(Reason::DocumentationExample);
-            let context = context(text, &found.range, surrounds, Role::Token);
-            Some(Inspected {
-                kind: found.kind,
-                range: found.range.clone(),
-                shape,
-                placeholder,
-                context,
-            })
+            let placeholder =
+                placeholder_of(text, &range, || placeholder::reason_of_token(value, shape.entropy));
+            let name = name(text, &range, surrounds);
+            let expiration = expiry::beside(text, &range);
+            (placeholder, Context { expiration, ..context(text, &range, name, surrounds) })
         }
-        Kind::Pattern(_) => Some(Inspected {
-            kind: found.kind,
-            range: found.range.clone(),
-            shape: Shape::of(value),
-            placeholder: None,
-            context: Context::default(),
-        }),
-    }
+        Kind::Pattern(_) => (None, Context::default()),
+    };
+    Some(Inspected { kind: found.kind, range, shape, placeholder, context })
 }
 
 /// A 40-character run goes through the filters in order of their cost: most runs are digests, identifiers and paths
 /// and are gone after the first two.
-fn secret(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> Option<Inspected> {
-    let range = found.range.clone();
+fn secret(text: &[u8], range: Range<usize>, surrounds: &mut Surrounds<'_>) -> Option<Inspected> {
     let (before, value, after) = (&text[..range.start], &text[range.clone()], &text[range.end..]);
     if lookalike::value_is_something_else(value) {
         return None;
@@ -110,23 +112,47 @@ fn secret(text: &[u8], found: &Match, surrounds: &Surrounds<'_>) -> Option<Inspe
     {
         return None;
     }
-    let context = context(text, &range, surrounds, Role::Secret);
-    let named = context.strength(Role::Secret) >= Some(Strength::Key);
-    if !named && (lookalike::is_glued(before, after) || lookalike::has_foreign_prefix(value)) {
+    let name = name(text, &range, surrounds);
+    let strength =
+        name.as_ref().filter(|(name, _)| name.role == Role::Secret).map(|(name, _)| name.strength);
+    if strength < Some(Strength::Key)
+        && (lookalike::is_glued(before, after) || lookalike::has_foreign_prefix(value))
+    {
         return None;
     }
-    let placeholder = placeholder_of(text, &range, &shape, surrounds.floors.secret);
+    let placeholder = placeholder_of(text, &range, || {
+        placeholder::reason(value, shape.entropy, surrounds.floors.secret)
+    });
+    let mut context = context(text, &range, name, surrounds);
+    if context.name.is_none() {
+        context.other_name = other_name(text, &range);
+    }
+    // What follows costs more, and matters only where a name or a word has said something already.
+    if strength.is_some() {
+        let is_of_aws = |line: &&[u8]| surroundings::aws_word(shown(line)).is_some();
+        context.aws_block =
+            blocks::openings(text, range.start).find(is_of_aws).map(|line| written(shown(line)));
+        context.aws_near = surroundings::aws_word_near(text, &range);
+    }
+    if strength.is_some() || context.name.is_some() || context.speaks_of_aws() {
+        context.other_provider = surroundings::other_provider(text, &range);
+    }
     Some(Inspected { kind: Kind::SecretKey { random }, range, shape, placeholder, context })
 }
 
-fn placeholder_of(text: &[u8], range: &Range<usize>, shape: &Shape, floor: f32) -> Option<Reason> {
+/// Why a value is no leak: because it is encrypted, or for what `by_value` says.
+fn placeholder_of(
+    text: &[u8],
+    range: &Range<usize>,
+    by_value: impl Fn() -> Option<Reason>,
+) -> Option<Reason> {
     let near = range.start.saturating_sub(ENCRYPTED_REACH)..range.start;
     let line = memchr::memrchr(b'\n', &text[near.clone()])
         .map_or(near.start, |newline| near.start + newline + 1);
     if placeholder::is_encrypted(&text[line..range.start]) {
         return Some(Reason::Encrypted);
     }
-    placeholder::reason(&text[range.clone()], shape.entropy, floor)
+    by_value()
 }
 
 /// A section's header without what stands behind its bracket.
@@ -136,28 +162,25 @@ fn header(line: &[u8]) -> &[u8] {
     &line[..end]
 }
 
-fn context(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>, role: Role) -> Context {
-    let name = name(text, range, surrounds);
-    let is_secret = role == Role::Secret;
-    let other_name = if is_secret && name.is_none() { other_name(text, range) } else { None };
-    let section = surroundings::section(text, range.start).map(|line| header(&text[line]));
-    let mut blocks = blocks::openings(text, range.start);
-    let block = is_secret
-        .then(|| blocks.find(|line| surroundings::aws_word(shown(line)).is_some()))
-        .flatten();
-    let of_aws = |line: &&[u8]| surroundings::aws_word(line).is_some();
-    let written = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
+/// What stands around any value.
+fn context(
+    text: &[u8],
+    range: &Range<usize>,
+    name: Option<(Name, NamedBy)>,
+    surrounds: &mut Surrounds<'_>,
+) -> Context {
+    let section = surrounds.sections.header(text, range.start).map(|line| header(&text[line]));
     Context {
         name,
-        other_name,
         aws_word: surroundings::aws_word_on_line(text, range),
-        aws_section: section.filter(of_aws).map(written),
-        aws_block: block.map(shown).map(written),
-        aws_near: is_secret && surroundings::aws_word_near(text, range),
+        aws_section: section.filter(|header| surroundings::aws_word(header).is_some()).map(written),
         credential_file: path::is_credential_file(surrounds.path),
-        other_provider: is_secret.then(|| surroundings::other_provider(text, range)).flatten(),
-        expiration: expiry::beside(text, range),
+        ..Context::default()
     }
+}
+
+fn written(line: &[u8]) -> String {
+    String::from_utf8_lossy(line).into_owned()
 }
 
 /// How much of a block's opening line is looked at and kept, in bytes.

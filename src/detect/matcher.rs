@@ -103,14 +103,16 @@ fn secret_after_slash(text: &[u8], at: usize) -> Option<Match> {
 
 /// The session token of whose prefix the stretch at `at` is part: two characters stand before it.
 fn session_token(text: &[u8], at: usize) -> Option<Match> {
+    // First what a glance tells: prefixes may stand right behind each other, and a run may be long.
     let start = at.checked_sub(2)?;
+    if !starts_afresh(text, start, |byte| is_base64_class(*byte))
+        || !aws_session_token::has_known_prefix(&text[start..])
+    {
+        return None;
+    }
     let limit = text.len().min(start + aws_session_token::MAX_LEN + 1);
     let run = text[start..limit].iter().take_while(|byte| is_base64_class(**byte)).count();
-    let long_enough = (aws_session_token::MIN_LEN..=aws_session_token::MAX_LEN).contains(&run);
-    if !long_enough
-        || !starts_afresh(text, start, |byte| is_base64_class(*byte))
-        || !aws_session_token::has_known_prefix(&text[start..start + run])
-    {
+    if !(aws_session_token::MIN_LEN..=aws_session_token::MAX_LEN).contains(&run) {
         return None;
     }
     let padding = text[start + run..].iter().take(2).take_while(|byte| **byte == b'=').count();

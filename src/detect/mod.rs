@@ -25,11 +25,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::candidate::Candidate;
+use self::candidate::{Candidate, Kind};
 use self::compile::Compiled;
 use self::conclude::{Evidenced, conclude};
+use self::context::names::Role;
+use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
 use self::inspect::{Floors, Inspected, Surrounds, inspect};
+use self::matcher::Match;
 use self::pair::link::{self, End, Link, Rows, links};
 use crate::decode::text::{Encoding, View, boundary};
 use crate::model::blob::Origin;
@@ -52,6 +55,9 @@ pub const MAX_CANDIDATES: usize = 20_000;
 
 /// Bytes of values kept of one blob, for the same reason: a session token may have 64 KiB.
 pub const MAX_VALUE_BYTES: usize = 8 << 20;
+/// Runs of 40 characters without any context that are kept of one blob. Data may hold any number of them, and alone
+/// they are of low confidence.
+pub const MAX_LONE_RUNS: usize = 2_000;
 
 /// How much of a line is kept on each side of a value's start, in bytes.
 const EXCERPT_REACH: usize = 200;
@@ -98,6 +104,8 @@ pub struct Detected {
     pub findings: Vec<Finding>,
     /// Why the blob was not searched whole, if it was not.
     pub shortcomings: Vec<String>,
+    /// There were more than [`MAX_LONE_RUNS`] runs without context: the rest, all of low confidence, is not listed.
+    pub low_left_out: bool,
 }
 
 /// The detection in one blob, window by window.
@@ -110,6 +118,9 @@ pub struct BlobScan<'d> {
     head: Option<Vec<u8>>,
     value_bytes: usize,
     broken: BTreeMap<usize, String>,
+    /// How many of the candidates are runs without context or ID.
+    lone_runs: usize,
+    low_left_out: bool,
     over_limit: bool,
 }
 
@@ -125,6 +136,8 @@ impl<'d> BlobScan<'d> {
             head: None,
             value_bytes: 0,
             broken: BTreeMap::new(),
+            lone_runs: 0,
+            low_left_out: false,
             over_limit: false,
         }
     }
@@ -152,19 +165,12 @@ impl<'d> BlobScan<'d> {
                 path: self.origin.path(),
                 table: table.as_ref(),
                 floors: self.detector.floors,
+                sections: Sections::default(),
             };
-            let room = MAX_CANDIDATES - self.candidates.len();
-            let inspected: Vec<Inspected> = found
-                .iter()
-                .filter_map(|found| inspect(text, found, &surrounds))
-                .take(room + 1)
-                .collect();
-            self.over_limit = inspected.len() > room;
+            let inspected = self.inspect(text, &found, &core, surrounds);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
             self.link(view, &inspected, &core, rows);
-            for one in
-                inspected.into_iter().take(room).filter(|one| core.contains(&one.range.start))
-            {
+            for one in inspected.into_iter().filter(|one| core.contains(&one.range.start)) {
                 self.value_bytes += one.range.len();
                 if self.value_bytes > MAX_VALUE_BYTES {
                     self.over_limit = true;
@@ -178,6 +184,48 @@ impl<'d> BlobScan<'d> {
         if !last {
             self.lines.advance(&text[passed..core.end]);
         }
+    }
+
+    /// Matches → what is worth keeping, as far as there is room for it.
+    fn inspect(
+        &mut self,
+        text: &[u8],
+        found: &[Match],
+        core: &Range<usize>,
+        mut surrounds: Surrounds<'_>,
+    ) -> Vec<Inspected> {
+        let ids: Vec<usize> = found
+            .iter()
+            .filter(|found| found.kind.role() == Some(Role::Id))
+            .map(|found| found.range.start)
+            .collect();
+        let is_near_id = |at: usize| {
+            let next = ids.partition_point(|id| id + link::REACH < at);
+            ids.get(next).is_some_and(|id| *id < at + link::REACH)
+        };
+        let mut room = MAX_CANDIDATES - (self.candidates.len() - self.lone_runs);
+        let mut inspected = Vec::new();
+        for found in found {
+            let Some(one) = inspect(text, found, &mut surrounds) else { continue };
+            let is_in_core = core.contains(&one.range.start);
+            if one.is_lone_run() && !is_near_id(one.range.start) {
+                if !is_in_core || one.kind == (Kind::SecretKey { random: false }) {
+                    continue;
+                }
+                if self.lone_runs == MAX_LONE_RUNS {
+                    self.low_left_out = true;
+                    continue;
+                }
+                self.lone_runs += 1;
+            } else if room > 0 {
+                room -= 1;
+            } else {
+                self.over_limit = true;
+                break;
+            }
+            inspected.push(one);
+        }
+        inspected
     }
 
     fn link(&mut self, view: &View<'_>, inspected: &[Inspected], core: &Range<usize>, rows: Rows) {
@@ -227,7 +275,7 @@ impl<'d> BlobScan<'d> {
             ));
         }
         if self.candidates.is_empty() {
-            return Detected { findings: Vec::new(), shortcomings };
+            return Detected { shortcomings, ..Detected::default() };
         }
         let findings = conclude(&Evidenced {
             rules: &self.detector.rules,
@@ -236,7 +284,7 @@ impl<'d> BlobScan<'d> {
             links: &self.links,
             now: self.detector.now,
         });
-        Detected { findings, shortcomings }
+        Detected { findings, shortcomings, low_left_out: self.low_left_out }
     }
 }
 

@@ -335,6 +335,28 @@ fn one_credential_in_two_files_is_two_findings() {
 }
 
 #[test]
+fn rows_of_slashes_are_common_in_session_tokens() {
+    let token = value(Kind::AwsSessionToken, 1);
+    let real = format!("{}////////////{}", &token[..18], &token[30..]);
+    let found = one(&format!("aws_session_token = {real}"));
+    assert_eq!((found.class, found.rule.as_str()), (Class::Leak, "aws-session-token"));
+    let filler = format!("{}{}", &token[..18], "x".repeat(300));
+    assert_eq!(one(&format!("aws_session_token = {filler}")).class, Class::Example);
+}
+
+#[test]
+fn lone_runs_are_bounded_and_crowd_nothing_out() {
+    let runs: String = (0..2_500).map(|number| secret(number + 10) + "\n").collect();
+    let pair = "aws_access_key_id={{aws-access-key-id:1}}\naws_secret_access_key={{aws-secret-access-key:1}}\n";
+    let gap = "x\n".repeat(20_000);
+    let found = scan(&format!("{runs}{gap}{pair}"));
+    assert_eq!(found.len(), 2_001);
+    assert_eq!(found[2_000].severity, Severity::Critical);
+    let shown = shown(&format!("{runs}{gap}{pair}"));
+    assert_eq!(shown.len(), 1);
+}
+
+#[test]
 fn evidence_says_why() {
     let found = one(
         "[default]\naws_access_key_id = {{aws-access-key-id:1}}\naws_secret_access_key = {{aws-secret-access-key:1}}",

@@ -9,6 +9,9 @@ pub(crate) const REACH: usize = 8 * 1024;
 /// Lines passed at most on the way up.
 const MAX_LINES: usize = 200;
 
+/// Blocks looked at from inside out: what is further out says little about a value.
+const MAX_DEPTH: usize = 6;
+
 /// The opening lines of the blocks that the value at `at` stands in, innermost first, trimmed.
 pub(crate) fn openings(text: &[u8], at: usize) -> Openings<'_> {
     let low = at.saturating_sub(REACH);
@@ -18,6 +21,7 @@ pub(crate) fn openings(text: &[u8], at: usize) -> Openings<'_> {
         end: newline,
         indent: newline.map_or(0, |newline| indent(&text[low + newline + 1..])),
         lines: 0,
+        depth: 0,
         whole: low == 0,
     }
 }
@@ -31,6 +35,7 @@ pub(crate) struct Openings<'t> {
     /// The smallest indent so far.
     indent: usize,
     lines: usize,
+    depth: usize,
     /// The text starts with a whole line.
     whole: bool,
 }
@@ -39,7 +44,7 @@ impl<'t> Iterator for Openings<'t> {
     type Item = &'t [u8];
 
     fn next(&mut self) -> Option<&'t [u8]> {
-        while self.indent > 0 && self.lines < MAX_LINES {
+        while self.indent > 0 && self.lines < MAX_LINES && self.depth < MAX_DEPTH {
             let end = self.end?;
             let newline = memchr::memrchr(b'\n', &self.text[..end]);
             let start = newline.map_or(0, |newline| newline + 1);
@@ -54,6 +59,7 @@ impl<'t> Iterator for Openings<'t> {
             let depth = indent(line);
             if !closes && depth < self.indent {
                 self.indent = depth;
+                self.depth += 1;
                 return Some(content);
             }
         }

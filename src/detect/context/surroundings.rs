@@ -1,6 +1,9 @@
 //! Words on a value's line, the section it stands in, and other providers nearby.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use crate::model::span::line_around;
 
@@ -36,37 +39,61 @@ pub(crate) fn aws_word_near(text: &[u8], value: &Range<usize>) -> bool {
     aws_word(before).or_else(|| aws_word(after)).is_some()
 }
 
-/// An AWS word in `text`.
+/// The first AWS word in `text`.
 pub(crate) fn aws_word(text: &[u8]) -> Option<&'static str> {
-    let folded = text.to_ascii_lowercase();
+    static WORDS: LazyLock<AhoCorasick> =
+        LazyLock::new(|| automaton(LONG_WORDS.iter().chain(&SHORT_WORDS)));
     // Within a longer run of letters, "aws" is part of `draws`, `laws`, `jaws`.
-    let boundary = |at: usize| at == 0 || !folded[at - 1].is_ascii_alphabetic();
-    let long = LONG_WORDS
-        .into_iter()
-        .find(|word| memchr::memmem::find_iter(&folded, word.as_bytes()).any(&boundary));
-    let alone = |word: &&'static str| {
-        memchr::memmem::find_iter(&folded, word.as_bytes()).any(|at| {
-            boundary(at)
-                && folded.get(at + word.len()).is_none_or(|byte| !byte.is_ascii_alphanumeric())
-        })
-    };
-    long.or_else(|| SHORT_WORDS.into_iter().find(alone))
+    let starts = |at: usize| at == 0 || !text[at - 1].is_ascii_alphabetic();
+    let ends = |at: usize| text.get(at).is_none_or(|byte| !byte.is_ascii_alphanumeric());
+    WORDS.find_overlapping_iter(text).find_map(|found| {
+        let index = found.pattern().as_usize();
+        let word = match index.checked_sub(LONG_WORDS.len()) {
+            None => LONG_WORDS[index],
+            Some(short) => SHORT_WORDS[short],
+        };
+        let is_long = index < LONG_WORDS.len();
+        (starts(found.start()) && (is_long || ends(found.end()))).then_some(word)
+    })
 }
 
-/// The line of the section header, such as `[profile prod]`, that the offset `at` stands under.
-pub(crate) fn section(text: &[u8], at: usize) -> Option<Range<usize>> {
-    let low = at.saturating_sub(SECTION_REACH);
-    let mut end = memchr::memrchr(b'\n', &text[low..at]).map(|newline| low + newline)?;
-    loop {
-        let start =
-            memchr::memrchr(b'\n', &text[low..end]).map_or(low, |newline| low + newline + 1);
-        if is_section_header(&text[start..end]) {
-            return Some(start..end);
+fn automaton<'w>(words: impl Iterator<Item = &'w &'w str>) -> AhoCorasick {
+    AhoCorasick::builder()
+        .ascii_case_insensitive(true)
+        .build(words)
+        .expect("a few short words make a small automaton")
+}
+
+/// Finds the section header, such as `[profile prod]`, that an offset stands under. Offsets come in ascending order, so
+/// that each line is looked at once.
+#[derive(Debug, Default)]
+pub(crate) struct Sections {
+    /// Every line that ends before this offset has been looked at, as far back as the reach goes.
+    passed: usize,
+    last: Option<Range<usize>>,
+}
+
+impl Sections {
+    /// The line of the header that `at` stands under.
+    pub(crate) fn header(&mut self, text: &[u8], at: usize) -> Option<Range<usize>> {
+        let low = at.saturating_sub(SECTION_REACH);
+        let line_start = memchr::memrchr(b'\n', &text[low..at]).map(|newline| low + newline + 1)?;
+        let floor = low.max(self.passed);
+        let mut end = line_start;
+        while end > floor {
+            let newline = memchr::memrchr(b'\n', &text[floor..end - 1]);
+            if newline.is_none() && floor > self.passed {
+                break;
+            }
+            let start = newline.map_or(floor, |newline| floor + newline + 1);
+            if is_section_header(&text[start..end]) {
+                self.last = Some(start..end);
+                break;
+            }
+            end = start;
         }
-        if start == low {
-            return None;
-        }
-        end = start - 1;
+        self.passed = self.passed.max(line_start);
+        self.last.clone().filter(|header| header.start >= low && header.end <= at)
     }
 }
 
@@ -116,13 +143,11 @@ const PROVIDERS: [(&str, &str); 24] = [
 
 /// The name of another provider whose endpoint stands near `value`.
 pub(crate) fn other_provider(text: &[u8], value: &Range<usize>) -> Option<&'static str> {
+    static MARKS: LazyLock<AhoCorasick> =
+        LazyLock::new(|| automaton(PROVIDERS.iter().map(|(mark, _)| mark)));
     let near =
         value.start.saturating_sub(PROVIDER_REACH)..text.len().min(value.end + PROVIDER_REACH);
-    let folded = text[near].to_ascii_lowercase();
-    PROVIDERS
-        .into_iter()
-        .find(|(mark, _)| memchr::memmem::find(&folded, mark.as_bytes()).is_some())
-        .map(|(_, name)| name)
+    MARKS.find(&text[near]).map(|found| PROVIDERS[found.pattern().as_usize()].1)
 }
 
 #[cfg(test)]
@@ -140,9 +165,17 @@ mod tests {
     #[test]
     fn sections() {
         let text = b"[default]\nregion = x\n\n[profile prod]\na = [1]\nkey = @";
-        let at = text.len() - 1;
-        assert_eq!(&text[section(text, at).unwrap()], b"[profile prod]");
-        assert_eq!(section(b"key = @", 6), None);
+        let mut sections = Sections::default();
+        let mut header = |at: usize| {
+            let line = sections.header(text, at).map(|line| text[line].trim_ascii());
+            line.map(|line| String::from_utf8_lossy(line).into_owned())
+        };
+        assert_eq!(header(3), None);
+        assert_eq!(header(12).as_deref(), Some("[default]"));
+        assert_eq!(header(text.len() - 1).as_deref(), Some("[profile prod]"));
+        assert_eq!(Sections::default().header(b"key = @", 6), None);
+        let far = format!("[a]\n{}@", "x = 1\n".repeat(SECTION_REACH));
+        assert_eq!(Sections::default().header(far.as_bytes(), far.len() - 1), None);
         assert!(is_section_header(b"[[servers]]"));
         assert!(is_section_header(b"+[default]"));
         assert!(is_section_header(b"[prod & legacy (eu-west-1)]"));

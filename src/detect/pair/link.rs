@@ -17,6 +17,9 @@ const LINES_ELSEWHERE: u32 = 10;
 /// Further candidates looked at from each one: more would be crossings of pairs that are already better joined.
 const PARTNERS: usize = 12;
 
+/// Further candidates passed from each one, of its own role or not.
+const PASSED: usize = 64;
+
 /// How far back the start of a candidate's line is looked for, in bytes.
 const LINE_REACH: usize = 2 * 1024;
 
@@ -72,13 +75,14 @@ pub(crate) fn links(
     for (index, first) in ends.iter().enumerate().filter(|(_, end)| core.contains(&end.range.start))
     {
         let mut between = Between::after(text, first);
-        let mut partners = 0;
+        let (mut partners, mut passed) = (0, 0);
         for second in &ends[index + 1..] {
             let apart = second.range.start.saturating_sub(first.range.end);
-            if apart > REACH || partners == PARTNERS {
+            if apart > REACH || partners == PARTNERS || passed == PASSED || between.is_over() {
                 break;
             }
             between.extend_to(text, second.range.start);
+            passed += 1;
             if second.role != first.role {
                 partners += 1;
                 if let Some(cost) = between.cost(text, first, second, rows) {
@@ -177,6 +181,11 @@ impl Between {
             }
             self.at += 1;
         }
+    }
+
+    /// Nothing from here on can be joined with the first candidate.
+    fn is_over(&self) -> bool {
+        self.headers > 0 || self.lines > LINES_IN_RECORD
     }
 
     /// Goes on behind a candidate that has been reached; there is nothing in it to be counted.

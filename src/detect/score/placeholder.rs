@@ -27,17 +27,33 @@ impl Reason {
 
 /// Rows that people type when they need some characters. Six in a row occur in a random value of 40 with probability
 /// below 10⁻⁷.
-const ROWS: [&[u8]; 3] =
-    [b"abcdefghijklmnopqrstuvwxyz", b"01234567890123456789", b"qwertyuiopasdfghjkl"];
+const ROWS: [&[u8]; 3] = [b"abcdefghijklmnopqrstuvwxyz", b"01234567890", b"qwertyuiopasdfghjkl"];
 const ROW_LEN: usize = 6;
+
+/// What follows on each byte in each of [`ROWS`]; 0 for nothing.
+static NEXT_IN_ROW: [[u8; 256]; 3] = {
+    let mut next = [[0; 256]; 3];
+    let mut row = 0;
+    while row < ROWS.len() {
+        let mut at = 1;
+        while at < ROWS[row].len() {
+            next[row][ROWS[row][at - 1] as usize] = ROWS[row][at];
+            at += 1;
+        }
+        row += 1;
+    }
+    next
+};
+
+/// Session tokens are long and hold more than 5 bits per character, however many slashes stand in a row in them.
+const TOKEN_FLOOR: f32 = 4.0;
 
 /// Known hand-made values of test suites. Whole words of seven or more letters: shorter ones occur by chance.
 const WORDS: [&[u8]; 6] =
     [b"example", b"deadbeef", b"placeholder", b"changeme", b"redacted", b"notareal"];
 
-/// Whether `value` holds the word that documentation marks its values with. All that is asked of a session token: it
-/// is long enough to hold anything else by chance, and zero bytes in it give rows of `A`.
-pub(crate) fn is_documentation_example(value: &[u8]) -> bool {
+/// Whether `value` holds the word that documentation marks its values with.
+fn is_documentation_example(value: &[u8]) -> bool {
     memchr::memmem::find(&value.to_ascii_lowercase(), WORDS[0]).is_some()
 }
 
@@ -54,10 +70,21 @@ pub(crate) fn reason(value: &[u8], entropy: f32, floor: f32) -> Option<Reason> {
     filler.then_some(Reason::Filler)
 }
 
+/// Why a session token is a placeholder, if it is. Real ones hold rows of slashes and, being long, anything else that
+/// would be odd in a key.
+pub(crate) fn reason_of_token(value: &[u8], entropy: f32) -> Option<Reason> {
+    if is_documentation_example(value) {
+        return Some(Reason::DocumentationExample);
+    }
+    (entropy < TOKEN_FLOOR).then_some(Reason::Filler)
+}
+
 fn has_row(folded: &[u8]) -> bool {
-    folded
-        .windows(ROW_LEN)
-        .any(|six| ROWS.iter().any(|row| memchr::memmem::find(row, six).is_some()))
+    NEXT_IN_ROW.iter().any(|next| {
+        folded
+            .chunk_by(|left, right| next[usize::from(*left)] == *right)
+            .any(|row| row.len() >= ROW_LEN)
+    })
 }
 
 fn longest_repeat(folded: &[u8]) -> usize {
