@@ -47,7 +47,11 @@ pub struct Expansion {
     pub range: Range<usize>,
 }
 
-/// Expands every `{{kind:number}}` of a known kind; anything else between double braces stays as it is.
+/// Breaks a literal that would otherwise look like a token in the repository, and expands to nothing: `AKIA{{-}}XXXX`.
+const BREAK: &str = "{{-}}";
+
+/// Expands every `{{kind:number}}` of a known kind, and `{{-}}` to nothing; anything else between double braces stays
+/// as it is.
 pub fn expand(text: &str) -> (String, Vec<Expansion>) {
     let mut expanded = String::with_capacity(text.len());
     let mut expansions = Vec::new();
@@ -55,6 +59,10 @@ pub fn expand(text: &str) -> (String, Vec<Expansion>) {
     while let Some(open) = rest.find("{{") {
         expanded.push_str(&rest[..open]);
         rest = &rest[open..];
+        if let Some(after) = rest.strip_prefix(BREAK) {
+            rest = after;
+            continue;
+        }
         let parsed = rest.find("}}").and_then(|close| {
             let (name, number) = rest[2..close].split_once(':')?;
             Some((Kind::parse(name)?, number.parse().ok()?, close + 2))
@@ -154,6 +162,7 @@ mod tests {
 
     #[test]
     fn expands_known_kinds_and_leaves_the_rest() {
+        assert_eq!(expand("AKIA{{-}}XXXX").0, "AKIAXXXX");
         let (text, expansions) = expand("id={{aws-access-key-id:1}} {{other}} {{ x }}");
         assert_eq!(expansions.len(), 1);
         assert_eq!(expansions[0].range, 3..23);

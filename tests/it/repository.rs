@@ -5,16 +5,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Words of the shape of a key ID, which the look-alikes and rules need in full.
-const WORDS: [&str; 6] = [
-    "ASIAPACIFICSOUTHEAST",
-    "ASIAPACIFICNORTHEAST",
-    "AKIAXXXXXXXXXXXXXXXX",
-    "AKIAAAAAAAAAAAAAAAAA",
-    "AKIADEADBEEFDEADBEEF",
-    "AKIAABCDEFGHIJKLMNOP",
-];
-
 /// Path and bytes of every committed file; none when this is no git checkout.
 fn committed_files() -> Vec<(PathBuf, Vec<u8>)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -67,7 +57,7 @@ fn no_committed_file_holds_a_whole_key_id() {
     for (path, bytes) in committed_files() {
         for run in runs(&bytes, |byte| byte.is_ascii_alphanumeric()) {
             let text = String::from_utf8_lossy(run);
-            if is_key_id(run) && !text.contains("EXAMPLE") && !WORDS.contains(&&*text) {
+            if is_key_id(run) && !text.contains("EXAMPLE") {
                 found.push(path.clone());
             }
         }

@@ -1,7 +1,7 @@
 //! Word-likeness: whether letters were put together by people.
 //!
 //! A key ID's body is random base32; about one in 28 holds letters only. Among those, names such as
-//! `ASIAPACIFICSOUTHEAST` are told apart by how common their letter pairs are in English.
+//! `ASIA` before `PACIFICSOUTHEAST` are told apart by how common their letter pairs are in English.
 
 /// Twice the log2 of how much more often than by chance a pair stands in words, counted over 900,000 words of
 /// software documentation and cut to [-20, 12]. Row: first letter; column: second.
