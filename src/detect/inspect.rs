@@ -63,10 +63,12 @@ pub(crate) fn inspect(
     surrounds: &mut Surrounds<'_>,
 ) -> Option<Inspected> {
     let range = found.range.clone();
+    if matches!(found.kind, Kind::SecretKey { .. }) {
+        return secret(text, range, surrounds);
+    }
     let value = &text[range.clone()];
     let shape = Shape::of(value);
     let (placeholder, context) = match found.kind {
-        Kind::SecretKey { .. } => return secret(text, range, surrounds),
         Kind::KeyId { word_like, temporary, .. } => {
             let name = name(text, &range, surrounds);
             let is_named = name
@@ -92,7 +94,7 @@ pub(crate) fn inspect(
             let expiration = expiry::beside(text, &range);
             (placeholder, Context { expiration, ..context(text, &range, name, surrounds) })
         }
-        Kind::Pattern(_) => (None, Context::default()),
+        Kind::Pattern(_) | Kind::SecretKey { .. } => (None, Context::default()),
     };
     Some(Inspected { kind: found.kind, range, shape, placeholder, context })
 }

@@ -18,7 +18,7 @@ const MAX_LINES: usize = 4;
 /// Words on the value's line that name nothing we know, at most: "secret key of the build user is ...".
 const MAX_UNKNOWN: usize = 3;
 
-/// A run of this length is a value: in `a ? '...' : '...'` the first one names nothing.
+/// A run of this length, slashes and all, is a value.
 const LONGEST_NAME: usize = 40;
 
 /// Words of a phrase such as "AWS Secret Access Key".
@@ -124,9 +124,8 @@ pub(crate) fn assigned_to(text: &[u8], start: usize) -> Option<&[u8]> {
     let reader = Backwards::new(named);
     let first = reader.word_start(named.len());
     let word = strip_escape(named, first, named.len());
-    let run = named.iter().rev().take_while(|byte| is_base64_class(**byte)).count();
     let is_name = word.iter().any(u8::is_ascii_alphabetic)
-        && run < LONGEST_NAME
+        && !is_long_run(named)
         && !is_value(word)
         && !FILLERS.contains(&normalise(word).as_str());
     let is_phrase = named[..first].ends_with(b" ") && {
@@ -231,6 +230,9 @@ impl<'t> Backwards<'t> {
     /// Passes the word before `at`.
     fn word(&mut self) -> Step {
         let end = self.at;
+        if is_long_run(&self.text[..end]) {
+            return Step::Stop;
+        }
         let start = self.word_start(end);
         self.at = start;
         let word = strip_escape(self.text, start, end);
@@ -342,6 +344,12 @@ fn is_value(word: &[u8]) -> bool {
         && word.iter().any(u8::is_ascii_digit)
         && word.iter().all(u8::is_ascii_alphanumeric);
     id || opaque
+}
+
+/// Whether a text ends with a run that is too long for a name: `a ? '...' : '...'`.
+fn is_long_run(text: &[u8]) -> bool {
+    text.iter().rev().take(LONGEST_NAME).take_while(|byte| is_base64_class(**byte)).count()
+        == LONGEST_NAME
 }
 
 /// A word right after a backslash starts with the escape's letter: `\nAWS_KEY`.

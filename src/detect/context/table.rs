@@ -45,7 +45,11 @@ impl Table {
     /// The name of the column that the value after `before` (the text before it) stands in.
     pub(crate) fn column(&self, before: &[u8]) -> Option<&Name> {
         let near = &before[before.len().saturating_sub(ROW_REACH)..];
-        let row = memchr::memrchr(b'\n', near).map_or(near, |newline| &near[newline + 1..]);
+        let row = match memchr::memrchr(b'\n', near) {
+            Some(newline) => &near[newline + 1..],
+            None if near.len() == before.len() => near,
+            None => return None,
+        };
         self.columns.get(fields(row, self.delimiter).count().checked_sub(1)?)?.as_ref()
     }
 }
