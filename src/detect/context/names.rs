@@ -170,7 +170,7 @@ const AWS_SECRETS: [&str; 15] = [
     "dynamodbsecret",
 ];
 
-const AWS_IDS: [&str; 13] = [
+const AWS_IDS: [&str; 12] = [
     "awsaccesskey",
     "accesskeyid",
     "awskey",
@@ -182,12 +182,10 @@ const AWS_IDS: [&str; 13] = [
     "s3naccesskey",
     "s3key",
     "awsaccessid",
-    "akid",
     "awsuser",
 ];
 
-const TOKENS: [&str; 5] =
-    ["sessiontoken", "securitytoken", "awstoken", "stoken", "amzsecuritytoken"];
+const TOKENS: [&str; 3] = ["sessiontoken", "securitytoken", "awstoken"];
 
 fn classify(normal: &str) -> Option<(Role, Strength)> {
     let has = |words: &[&str]| words.iter().any(|word| normal.contains(word));
@@ -223,6 +221,9 @@ fn classify(normal: &str) -> Option<(Role, Strength)> {
         return Some((Role::Id, Strength::Key));
     }
     match normal {
+        // Short names are whole words: "akid" stands in "speakIdNum" too.
+        "akid" => Some((Role::Id, Strength::Aws)),
+        "stoken" => Some((Role::Token, Strength::Aws)),
         "token" | "accesstoken" => Some((Role::Token, Strength::Generic)),
         "sk" | "password" | "passwd" | "pwd" | "pass" => Some((Role::Secret, Strength::Generic)),
         "key" | "keyid" | "id" | "ak" | "username" | "user" | "uid" | "login" | "accessid" => {
@@ -325,6 +326,8 @@ mod tests {
         assert_eq!(of("aws_secret_access_key_sha256"), None);
         assert_eq!(of("sse_customer_key"), None);
         assert_eq!(of("commit"), None);
+        assert_eq!(of("speak_idnum"), None);
+        assert_eq!(of("hosts_token"), None);
     }
 
     #[test]
