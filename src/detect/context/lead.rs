@@ -241,7 +241,10 @@ impl<'t> Backwards<'t> {
         self.at = start;
         let word = strip_escape(self.text, start, end);
         if word == b"-" && self.is_line_start(start) {
-            return Step::Stop;
+            // One space follows on the dash of a list item, another number on that of a diff.
+            let is_item =
+                matches!(self.text.get(end..end + 2), Some([b' ', next]) if *next != b' ');
+            return if is_item { Step::Stop } else { Step::GoOn };
         }
         if is_percent_escape(self.text, start, word) || !word.iter().any(u8::is_ascii_alphabetic) {
             return Step::GoOn;
