@@ -206,9 +206,10 @@ fn name(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>) -> Option<
 }
 
 fn is_alone_on_line(text: &[u8], range: &Range<usize>) -> bool {
-    let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    text[..range.start].last().is_none_or(is_line_end)
-        && text.get(range.end).is_none_or(is_line_end)
+    let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
+    let before = text[..range.start].iter().rev().find(|byte| !is_space(byte));
+    let after = text[range.end..].iter().find(|byte| !is_space(byte));
+    before.is_none_or(|byte| *byte == b'\n') && after.is_none_or(|byte| *byte == b'\n')
 }
 
 fn other_name(text: &[u8], range: &Range<usize>) -> Option<OtherName> {

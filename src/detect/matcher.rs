@@ -130,7 +130,7 @@ fn starts_afresh(text: &[u8], at: usize, of_value: impl Fn(&u8) -> bool) -> bool
         [.., b'\\', letter] => b"0abfnrtv".contains(letter),
         [.., b'%', a, b] | [.., b'\\', b'x', a, b] => hex(&[*a, *b]),
         [b'\\', b'u', digits @ ..] => hex(digits),
-        [.., b'=', b'3', b'D'] => true,
+        [b'+'] | [.., b'\n', b'+'] | [.., b'=', b'3', b'D'] => true,
         [colour @ .., b'm'] => {
             let numbers = |byte: &&u8| byte.is_ascii_digit() || **byte == b';';
             let len = colour.iter().rev().take_while(numbers).count();

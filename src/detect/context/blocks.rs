@@ -3,6 +3,8 @@
 //! A list item or a `default = ` has no name of its own, and a plain `secret:` does not say whose; the line that opens
 //! their block does.
 
+use super::lines::Line;
+
 /// How far above a value its blocks are looked for, in bytes.
 pub(crate) const REACH: usize = 8 * 1024;
 
@@ -16,10 +18,12 @@ const MAX_DEPTH: usize = 6;
 pub(crate) fn openings(text: &[u8], at: usize) -> Openings<'_> {
     let low = at.saturating_sub(REACH);
     let newline = memchr::memrchr(b'\n', &text[low..at]);
+    let own = newline.map(|newline| Line::new(&text[low + newline + 1..at]));
     Openings {
         text: &text[low..],
         end: newline,
-        indent: newline.map_or(0, |newline| indent(&text[low + newline + 1..])),
+        mark: own.and_then(|own| own.mark),
+        indent: own.map_or(0, |own| own.indent()),
         lines: 0,
         depth: 0,
         whole: low == 0,
@@ -32,6 +36,8 @@ pub(crate) struct Openings<'t> {
     text: &'t [u8],
     /// The end of the next line above.
     end: Option<usize>,
+    /// The mark of the value's line: lines with another are passed over.
+    mark: Option<u8>,
     /// The smallest indent so far.
     indent: usize,
     lines: usize,
@@ -53,11 +59,11 @@ impl<'t> Iterator for Openings<'t> {
             }
             self.end = newline;
             self.lines += 1;
-            let line = &self.text[start..end];
-            let content = line.trim_ascii();
+            let line = Line::new(&self.text[start..end]);
+            let content = line.body.trim_ascii();
             let closes = matches!(content.first(), None | Some(b'}' | b']' | b')'));
-            let depth = indent(line);
-            if !closes && depth < self.indent {
+            let depth = line.indent();
+            if line.mark == self.mark && !closes && depth < self.indent {
                 self.indent = depth;
                 self.depth += 1;
                 return Some(content);
@@ -65,17 +71,6 @@ impl<'t> Iterator for Openings<'t> {
         }
         None
     }
-}
-
-/// White space at the start of a line, after the mark of a diff.
-pub(crate) fn indent(line: &[u8]) -> usize {
-    let line = match line {
-        [b'+' | b'-', rest @ ..] if rest.first() != Some(&b' ') || rest.get(1) == Some(&b' ') => {
-            rest
-        }
-        _ => line,
-    };
-    line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count()
 }
 
 #[cfg(test)]
@@ -94,6 +89,7 @@ mod tests {
         are("a:\n  b:\n    x: 1\n\n    c: @", &["b:", "a:"]);
         are("{\n \"a\": {\n  \"b\": [\n   1\n  ],\n  \"c\": \"@", &["\"a\": {", "{"]);
         are("x = 1\nkeys = [\n    \"1\",\n    \"@", &["keys = ["]);
+        are("# a:\nx:\n#   b: @", &["a:"]);
         are("a:\nb: @", &[]);
         are("@", &[]);
     }

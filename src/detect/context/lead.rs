@@ -26,7 +26,7 @@ const MAX_PHRASE: usize = 4;
 
 /// Words between a name and its value that are no name themselves: the value slots of name/value siblings, types,
 /// keywords, entities.
-const FILLERS: [&str; 58] = [
+pub(super) const FILLERS: [&str; 58] = [
     "value",
     "default",
     "string",
@@ -87,8 +87,11 @@ const FILLERS: [&str; 58] = [
     "r",
 ];
 
+/// Quotes and brackets in HTML, without `&` and `;`.
+const ENTITIES: [&[u8]; 6] = [b"quot", b"apos", b"34", b"39", b"lt", b"gt"];
+
 /// Words that only say "here comes the value": the name stands beside them.
-pub(super) const VALUE_SLOTS: [&str; 7] =
+const VALUE_SLOTS: [&str; 7] =
     ["value", "default", "string", "val", "content", "text", "parametervalue"];
 
 /// The name of the value that starts at `start` and ends at `end`.
@@ -109,7 +112,8 @@ pub(crate) fn name_of(text: &[u8], start: usize, end: usize) -> Option<Name> {
             .or_else(by_block);
     }
     let line = memchr::memrchr(b'\n', before).map_or(before, |newline| &before[newline + 1..]);
-    let is_item = !line.iter().any(u8::is_ascii_alphanumeric);
+    let mut words = line.split(|byte| !is_word(*byte)).filter(|word| !word.is_empty());
+    let is_item = words.all(|word| ENTITIES.contains(&word) || word == b"-");
     if is_item { by_block() } else { None }
 }
 
@@ -237,7 +241,10 @@ impl<'t> Backwards<'t> {
         self.at = start;
         let word = strip_escape(self.text, start, end);
         if word == b"-" && self.is_line_start(start) {
-            return Step::Stop;
+            // One space follows on the dash of a list item, another number on that of a diff.
+            let is_item =
+                matches!(self.text.get(end..end + 2), Some([b' ', next]) if *next != b' ');
+            return if is_item { Step::Stop } else { Step::GoOn };
         }
         if is_percent_escape(self.text, start, word) || !word.iter().any(u8::is_ascii_alphabetic) {
             return Step::GoOn;
@@ -296,7 +303,8 @@ impl<'t> Backwards<'t> {
 
     /// `<word` or `</word`: markup, whose generic words (`key`, `name`) are slots and no names.
     fn is_tag(&self, start: usize) -> bool {
-        self.text[..start].ends_with(b"<") || self.text[..start].ends_with(b"</")
+        let before = self.text[..start].strip_suffix(b"/").unwrap_or(&self.text[..start]);
+        before.ends_with(b"<") || before.ends_with(b"&lt;")
     }
 
     fn is_quoted(&self, start: usize) -> bool {

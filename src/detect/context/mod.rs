@@ -2,6 +2,7 @@
 
 pub(crate) mod blocks;
 pub(crate) mod lead;
+pub(crate) mod lines;
 pub(crate) mod names;
 pub(crate) mod path;
 pub(crate) mod siblings;

@@ -1,6 +1,6 @@
 //! Names that stand beside a value's slot rather than before the value: `{"value": "...", "key": "secretKey"}`.
 
-use super::lead::{VALUE_SLOTS, is_word};
+use super::lead::{FILLERS, is_word};
 use super::names::{Name, Strength, normalise};
 
 /// Words whose value is a name.
@@ -48,7 +48,7 @@ fn in_slot<'t>(words: impl Iterator<Item = &'t [u8]>) -> Option<Name> {
         let normal = normalise(word);
         if NAME_SLOTS.contains(&normal.as_str()) {
             is_value = true;
-        } else if is_value && !VALUE_SLOTS.contains(&normal.as_str()) {
+        } else if is_value && !FILLERS.contains(&normal.as_str()) {
             return Name::parse(word).filter(|name| name.strength > Strength::Generic);
         }
     }

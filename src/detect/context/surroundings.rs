@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
+use super::lines::{is_section_header, line_at};
 use crate::model::span::line_around;
 
 /// How much of a line counts as beside the value, in bytes to each side: lines of minified code hold everything.
@@ -86,7 +87,7 @@ impl Sections {
                 break;
             }
             let start = newline.map_or(floor, |newline| floor + newline + 1);
-            if is_section_header(&text[start..end]) {
+            if is_section_header(&text[start..end], line_at(text, end)) {
                 self.last = Some(start..end);
                 break;
             }
@@ -95,21 +96,6 @@ impl Sections {
         self.passed = self.passed.max(line_start);
         self.last.clone().filter(|header| header.start >= low && header.end <= at)
     }
-}
-
-/// `[name]`, alone on its line but for a comment, and no array: no quote at its start, no comma, no brace.
-pub(crate) fn is_section_header(line: &[u8]) -> bool {
-    let line = line.trim_ascii();
-    let line = line.strip_prefix(b"+").or_else(|| line.strip_prefix(b"-")).unwrap_or(line);
-    let [b'[', first, rest @ ..] = line else { return false };
-    let Some(close) = rest.iter().position(|byte| *byte == b']') else { return false };
-    let is_name = |byte: &u8| {
-        (byte.is_ascii_graphic() || *byte == b' ' || *byte >= 0x80) && !b",;{}<>`".contains(byte)
-    };
-    let after = rest[close + 1..].trim_ascii_start();
-    (first.is_ascii_alphanumeric() || matches!(first, b'[' | b'*' | b'_') || *first >= 0x80)
-        && rest[..close].iter().all(is_name)
-        && (after.is_empty() || matches!(after[0], b'#' | b';' | b']'))
 }
 
 /// Endpoints of S3-compatible services and emulators: a 40-character secret beside one of these, without an AWS key
@@ -176,13 +162,6 @@ mod tests {
         assert_eq!(Sections::default().header(b"key = @", 6), None);
         let far = format!("[a]\n{}@", "x = 1\n".repeat(SECTION_REACH));
         assert_eq!(Sections::default().header(far.as_bytes(), far.len() - 1), None);
-        assert!(is_section_header(b"[[servers]]"));
-        assert!(is_section_header(b"+[default]"));
-        assert!(is_section_header(b"[prod & legacy (eu-west-1)]"));
-        assert!(is_section_header(b"[123456789012] # billing"));
-        assert!(!is_section_header(b"[\"a\"]"));
-        assert!(!is_section_header(b"[1, 2]"));
-        assert!(!is_section_header(b"[link](target)"));
     }
 
     #[test]

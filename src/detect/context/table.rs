@@ -11,6 +11,11 @@ pub(crate) const ROW_REACH: usize = 4 * 1024;
 /// A header row holds no word of this length: `awssecretaccesskey` has 18 letters, a key ID 20 characters.
 const LONGEST_WORD: usize = 20;
 
+/// A header row stands among this many first lines.
+const TITLE_LINES: usize = 6;
+
+const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
 /// A header row that names parts of a credential.
 #[derive(Debug)]
 pub(crate) struct Table {
@@ -19,13 +24,28 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Reads the first line of a text, if it is a header row with at least one name that is not generic.
+    /// Finds the header row of a text: its first line, or one of the next few if what stands above has no columns, that
+    /// holds at least one name that is not generic and as many fields as the row below it.
     pub(crate) fn parse(head: &[u8]) -> Option<Self> {
         let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-        let line = head.split(|byte| *byte == b'\n').next()?.trim_ascii_end();
-        let delimiter = [b',', b';', b'\t', b'|']
-            .into_iter()
-            .max_by_key(|delimiter| count(line, *delimiter))?;
+        let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+        for number in 0..TITLE_LINES {
+            let line = lines.next()?;
+            if let Some(table) =
+                Self::of_header(line).filter(|table| number == 0 || table.is_sure())
+            {
+                let row = lines.find(|row| !row.is_empty());
+                return row.is_none_or(|row| table.fits(row)).then_some(table);
+            }
+            if !line.starts_with(b"#") && !line.starts_with(b"sep=") && has_columns(line) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn of_header(line: &[u8]) -> Option<Self> {
+        let delimiter = DELIMITERS.into_iter().max_by_key(|delimiter| count(line, *delimiter))?;
         // Long words are values, and a row with values heads no column.
         let longest = line.split(|byte| !byte.is_ascii_alphanumeric()).map(<[u8]>::len).max()?;
         if count(line, delimiter) == 0 || longest >= LONGEST_WORD {
@@ -42,6 +62,18 @@ impl Table {
         named.then_some(Self { delimiter, columns })
     }
 
+    /// Whether it names two parts of a credential, which no line of another kind does by accident.
+    fn is_sure(&self) -> bool {
+        let mut roles = self.columns.iter().flatten().map(|name| name.role);
+        roles.next().is_some_and(|first| roles.any(|role| role != first))
+    }
+
+    /// Whether `row` has as many fields, give or take one.
+    fn fits(&self, row: &[u8]) -> bool {
+        let delimiters = count(row, self.delimiter);
+        delimiters > 0 && delimiters.abs_diff(self.columns.len() - 1) <= 1
+    }
+
     /// The name of the column that the value after `before` (the text before it) stands in.
     pub(crate) fn column(&self, before: &[u8]) -> Option<&Name> {
         let near = &before[before.len().saturating_sub(ROW_REACH)..];
@@ -52,6 +84,10 @@ impl Table {
         };
         self.columns.get(fields(row, self.delimiter).count().checked_sub(1)?)?.as_ref()
     }
+}
+
+fn has_columns(line: &[u8]) -> bool {
+    line.iter().any(|byte| DELIMITERS.contains(byte))
 }
 
 fn trim_quotes(field: &[u8]) -> &[u8] {
@@ -92,7 +128,9 @@ mod tests {
                 "{header}"
             );
         }
+        assert!(Table::parse(b"# Keys\n\nuser,access key,secret key\na,b,c\n").is_some());
         assert!(Table::parse(b"id,name,value\n").is_none());
+        assert!(Table::parse(b"from x import ACCESS_KEY, SECRET_KEY\n\ncall(\n").is_none());
         assert!(Table::parse(b"fn f(access_key: &str, secret: &str) {\n").is_none());
     }
 

@@ -2,9 +2,8 @@
 
 use std::ops::Range;
 
-use crate::detect::context::blocks::indent;
+use crate::detect::context::lines::{Line, is_section_header, line_at};
 use crate::detect::context::names::{Name, Role, Strength};
-use crate::detect::context::surroundings::is_section_header;
 
 /// Candidates further apart than this many bytes are never joined. Session tokens of some thousand characters may
 /// stand between.
@@ -117,7 +116,8 @@ struct Between {
     least_in_list: usize,
     /// The first candidate stands in a `value:` line.
     in_value_slot: bool,
-    /// Indent of the first candidate's line.
+    /// Mark and indent of the first candidate's line.
+    mark: Option<u8>,
     indent: usize,
     line_start: usize,
 }
@@ -148,6 +148,7 @@ impl Depth {
 impl Between {
     fn after(text: &[u8], first: &End<'_>) -> Self {
         let line_start = line_start(text, first.range.start);
+        let own_line = Line::new(&text[line_start..first.range.start]);
         let after_wrapping = wrapping_end(text, &first.range).unwrap_or(first.range.end);
         Self {
             at: after_wrapping,
@@ -160,8 +161,9 @@ impl Between {
             closed_tags: 0,
             least_indent: usize::MAX,
             least_in_list: usize::MAX,
-            in_value_slot: is_value_slot(&text[line_start..first.range.start]),
-            indent: indent(&text[line_start..]),
+            in_value_slot: is_value_slot(own_line.body),
+            mark: own_line.mark,
+            indent: own_line.indent(),
             line_start,
         }
     }
@@ -198,14 +200,17 @@ impl Between {
     fn end_line(&mut self, text: &[u8]) {
         if self.lines > 0 {
             let line = &text[self.line_start..self.at];
-            if line.trim_ascii().is_empty() {
+            let Line { mark, body } = Line::new(line);
+            if body.trim_ascii().is_empty() {
                 self.blank_lines += 1;
-            } else {
-                let indent = indent(line);
-                let dash = if line[indent..].starts_with(b"- ") { 2 } else { 0 };
+            } else if mark == self.mark {
+                // Lines with another mark, such as comments, are no part of the record's layout.
+                let indent = Line { mark, body }.indent();
+                let dash = if body[indent..].starts_with(b"- ") { 2 } else { 0 };
                 self.least_indent = self.least_indent.min(indent);
                 self.least_in_list = self.least_in_list.min(indent + dash);
-                self.headers += u32::from(is_section_header(line));
+                let next = line_at(text, self.at + 1);
+                self.headers += u32::from(is_section_header(line, next));
             }
         }
         self.lines += 1;
@@ -215,9 +220,9 @@ impl Between {
     /// What joining costs; `None` where it may not be. In units, a line apart costs about 10, so that a closed object
     /// (120) outweighs a few lines and the distance itself decides between equals.
     fn cost(&self, text: &[u8], first: &End<'_>, second: &End<'_>, rows: Rows) -> Option<u32> {
-        let own_line = &text[line_start(text, second.range.start)..second.range.start];
-        let indents = self.indent.min(indent(own_line));
-        let least = if self.in_value_slot && is_value_slot(own_line) {
+        let own_line = Line::new(&text[line_start(text, second.range.start)..second.range.start]);
+        let indents = self.indent.min(own_line.indent());
+        let least = if self.in_value_slot && is_value_slot(own_line.body) {
             self.least_in_list
         } else {
             self.least_indent

@@ -77,22 +77,20 @@ fn ends_with_key_id(before: &[u8]) -> bool {
         && !rest.last().is_some_and(u8::is_ascii_alphanumeric)
 }
 
-/// The last line of a wrapped base64 blob: what stands before the value, but for line ends, quotes and joints, is a
+/// The last line of a wrapped base64 blob: what stands before the value, but for a line end, quotes and joints, is a
 /// longer line of the same characters.
 pub(crate) fn is_blob_tail(before: &[u8]) -> bool {
     let near = &before[before.len().saturating_sub(NEIGHBOUR_REACH)..];
     let joints = near.iter().rev().take_while(|byte| is_joint(**byte)).count();
-    let mut rest = &near[..near.len() - joints];
+    let (mut rest, joints) = near.split_at(near.len() - joints);
+    let mut wraps = joints.contains(&b'\n');
     // `\n` written out: the escape's letter belongs to the joint.
     while let [head @ .., b'\\', b'n' | b'r'] = rest {
         let joints = head.iter().rev().take_while(|byte| is_joint(**byte)).count();
         rest = &head[..head.len() - joints];
+        wraps = true;
     }
-    if rest.len() == near.len() {
-        return false;
-    }
-    let line = rest.iter().rev().take_while(|byte| is_base64_class(**byte)).count();
-    line > 40
+    wraps && rest.iter().rev().take_while(|byte| is_base64_class(**byte)).count() > 40
 }
 
 fn is_joint(byte: u8) -> bool {
@@ -152,6 +150,7 @@ mod tests {
             !is_blob_tail(line.as_bytes()),
             "glued to the value means one run, which is no candidate"
         );
+        assert!(!is_blob_tail(format!("{line}','").as_bytes()), "a row of a table");
         let column = "x".repeat(40);
         assert!(!is_blob_tail(format!("{column}\n").as_bytes()));
     }
