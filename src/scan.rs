@@ -236,22 +236,18 @@ impl Worker for Thread<'_> {
         let problem =
             |kind, message| Problem { path: Some(origin.path().to_path_buf()), kind, message };
         if let Some(error) = read.failed {
-            self.scan.problem(problem(
-                ProblemKind::Unreadable,
-                format!("{error}, after {} bytes", read.bytes),
-            ));
+            let message = match read.bytes {
+                0 => error.to_string(),
+                bytes => format!("{error}, after {bytes} bytes"),
+            };
+            self.scan.problem(problem(ProblemKind::Unreadable, message));
         }
         match detected {
             Ok(detected) => {
                 for message in detected.shortcomings {
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
-                if detected.low_left_out && self.scan.settings.min_confidence == Confidence::Low {
-                    let message = format!(
-                        "more than {MAX_LONE_RUNS} 40-character runs without context: the rest is not listed"
-                    );
-                    self.scan.problem(problem(ProblemKind::OverLimit, message));
-                }
+                self.account_for_lone_runs(&origin, detected.low_left_out);
                 if !detected.findings.is_empty() {
                     self.keep(that_matter(detected.findings, &lines));
                 }
@@ -364,6 +360,22 @@ impl Thread<'_> {
                 }
             }
         }
+    }
+
+    /// Runs without context that were more than are kept of a blob: named where they were asked for, and counted with
+    /// the other findings of low confidence where not.
+    fn account_for_lone_runs(&self, origin: &Origin, more: u64) {
+        if more == 0 {
+            return;
+        }
+        if self.scan.settings.min_confidence > Confidence::Low {
+            return self.scan.with_ledger(|ledger| ledger.coverage.below_confidence += more);
+        }
+        let message = format!(
+            "more than {MAX_LONE_RUNS} 40-character runs without context: {more} are not listed"
+        );
+        let path = Some(origin.path().to_path_buf());
+        self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
 
     /// Keeps what was asked for and counts the rest.

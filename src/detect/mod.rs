@@ -55,6 +55,7 @@ pub const MAX_CANDIDATES: usize = 20_000;
 
 /// Bytes of values kept of one blob, for the same reason: a session token may have 64 KiB.
 pub const MAX_VALUE_BYTES: usize = 8 << 20;
+
 /// Runs of 40 characters without any context that are kept of one blob. Data may hold any number of them, and alone
 /// they are of low confidence.
 pub const MAX_LONE_RUNS: usize = 2_000;
@@ -104,8 +105,8 @@ pub struct Detected {
     pub findings: Vec<Finding>,
     /// Why the blob was not searched whole, if it was not.
     pub shortcomings: Vec<String>,
-    /// There were more than [`MAX_LONE_RUNS`] runs without context: the rest, all of low confidence, is not listed.
-    pub low_left_out: bool,
+    /// How many runs without context there were beyond [`MAX_LONE_RUNS`]: all of low confidence, and not listed.
+    pub low_left_out: u64,
 }
 
 /// The detection in one blob, window by window.
@@ -116,11 +117,13 @@ pub struct BlobScan<'d> {
     links: Vec<Link>,
     lines: LineCursor,
     head: Option<Vec<u8>>,
+    /// Bytes of text from the last key ID in the cores so far to their end.
+    since_id: Option<usize>,
     value_bytes: usize,
     broken: BTreeMap<usize, String>,
     /// How many of the candidates are runs without context or ID.
     lone_runs: usize,
-    low_left_out: bool,
+    low_left_out: u64,
     over_limit: bool,
 }
 
@@ -134,10 +137,11 @@ impl<'d> BlobScan<'d> {
             links: Vec::new(),
             lines: LineCursor::default(),
             head: None,
+            since_id: None,
             value_bytes: 0,
             broken: BTreeMap::new(),
             lone_runs: 0,
-            low_left_out: false,
+            low_left_out: 0,
             over_limit: false,
         }
     }
@@ -183,6 +187,10 @@ impl<'d> BlobScan<'d> {
         }
         if !last {
             self.lines.advance(&text[passed..core.end]);
+            let ids = found.iter().filter(|found| found.kind.role() == Some(Role::Id));
+            let last_id = ids.map(|id| id.range.start).rfind(|at| core.contains(at));
+            let since_before = self.since_id.map(|since| since + core.len());
+            self.since_id = last_id.map(|at| core.end - at).or(since_before);
         }
     }
 
@@ -199,7 +207,12 @@ impl<'d> BlobScan<'d> {
             .filter(|found| found.kind.role() == Some(Role::Id))
             .map(|found| found.range.start)
             .collect();
+        // An ID may stand in the window before, where this one does not look.
+        let since_id = self.since_id;
         let is_near_id = |at: usize| {
+            if since_id.is_some_and(|since| since + at - core.start <= link::REACH) {
+                return true;
+            }
             let next = ids.partition_point(|id| id + link::REACH < at);
             ids.get(next).is_some_and(|id| *id < at + link::REACH)
         };
@@ -213,7 +226,7 @@ impl<'d> BlobScan<'d> {
                     continue;
                 }
                 if self.lone_runs == MAX_LONE_RUNS {
-                    self.low_left_out = true;
+                    self.low_left_out += 1;
                     continue;
                 }
                 self.lone_runs += 1;
