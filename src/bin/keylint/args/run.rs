@@ -1,0 +1,172 @@
+//! What scanning commands take besides what they scan.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use keylint::config::schema::{Glob, Options, SizeLimit};
+use keylint::config::settings::{Color, FailOn, Format};
+use keylint::model::finding::Confidence;
+
+/// What every command that scans takes.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) report: ReportArgs,
+
+    #[command(flatten)]
+    pub(crate) findings: FindingArgs,
+
+    #[command(flatten)]
+    pub(crate) paths: PathArgs,
+
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Report")]
+#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
+pub(crate) struct ReportArgs {
+    /// Format of the report [default: text]
+    #[arg(long, value_name = "FORMAT", value_parser = choice(Format::ALL, Format::as_str))]
+    pub(crate) format: Vec<Format>,
+
+    /// Write the report to FILE, replacing it at the end; `-` is standard output. Without --format, a name that ends
+    /// in .json, .jsonl or .sarif decides the format
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Vec<PathBuf>,
+
+    /// Colour the text report [default: auto]
+    #[arg(long, value_name = "WHEN", value_parser = choice(Color::ALL, Color::as_str))]
+    color: Option<Color>,
+
+    /// Print secrets in full instead of masked
+    #[arg(long, overrides_with = "no_show_secrets")]
+    show_secrets: bool,
+    #[arg(long, overrides_with = "show_secrets", hide = true)]
+    no_show_secrets: bool,
+
+    /// Print findings and problems only: no summary, no notes
+    #[arg(long, short, overrides_with_all = ["no_quiet", "verbose"])]
+    quiet: bool,
+    #[arg(long, overrides_with = "quiet", hide = true)]
+    no_quiet: bool,
+
+    /// Say which configuration applies and what is left out
+    #[arg(long, short, overrides_with_all = ["no_verbose", "quiet"])]
+    verbose: bool,
+    #[arg(long, overrides_with = "verbose", hide = true)]
+    no_verbose: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Findings")]
+pub(crate) struct FindingArgs {
+    /// Severity from which on findings give exit status 1 [default: medium]
+    #[arg(long, value_name = "SEVERITY", value_parser = choice(FailOn::ALL, FailOn::as_str))]
+    fail_on: Option<FailOn>,
+
+    /// Confidence from which on findings are shown [default: medium]
+    #[arg(
+        long,
+        value_name = "CONFIDENCE",
+        value_parser = choice(Confidence::ALL, Confidence::as_str)
+    )]
+    min_confidence: Option<Confidence>,
+
+    /// Also show documentation examples and placeholders
+    #[arg(long, overrides_with = "no_include_examples")]
+    include_examples: bool,
+    #[arg(long, overrides_with = "include_examples", hide = true)]
+    no_include_examples: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is scanned")]
+pub(crate) struct PathArgs {
+    /// Leave out paths that match GLOB, in .gitignore syntax; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<Glob>,
+
+    /// Leave out files and directories whose name starts with a dot
+    #[arg(long, overrides_with = "hidden")]
+    no_hidden: bool,
+    #[arg(long, overrides_with = "no_hidden", hide = true)]
+    hidden: bool,
+
+    /// Do not scan larger files: bytes, or with K, M or G [default: none]
+    #[arg(long, value_name = "SIZE")]
+    max_file_size: Option<SizeLimit>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What is scanned")]
+#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
+pub(crate) struct WalkArgs {
+    /// Scan what .gitignore, .ignore and global excludes name, too
+    #[arg(long, overrides_with = "ignore")]
+    pub(super) no_ignore: bool,
+    #[arg(long, overrides_with = "no_ignore", hide = true)]
+    pub(super) ignore: bool,
+
+    /// Follow symbolic links
+    #[arg(long, overrides_with = "no_follow")]
+    pub(super) follow: bool,
+    #[arg(long, overrides_with = "follow", hide = true)]
+    pub(super) no_follow: bool,
+
+    /// Worker threads; 0 is one for each processor [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Configuration")]
+pub(crate) struct ConfigArgs {
+    /// Read this file instead of the nearest keylint.toml
+    #[arg(long, value_name = "FILE", overrides_with = "no_config")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Read no configuration file
+    #[arg(long, overrides_with = "config")]
+    pub(crate) no_config: bool,
+}
+
+impl RunArgs {
+    /// What was typed, in the terms of a configuration file.
+    pub(crate) fn options(&self) -> Options {
+        let Self { report, findings, paths, .. } = self;
+        Options {
+            // Each report has its own: see `outputs`.
+            format: None,
+            fail_on: findings.fail_on,
+            min_confidence: findings.min_confidence,
+            include_examples: switch(findings.include_examples, findings.no_include_examples),
+            hidden: switch(paths.hidden, paths.no_hidden),
+            exclude: paths.exclude.clone(),
+            max_file_size: paths.max_file_size,
+            color: report.color,
+            quiet: switch(report.quiet, report.no_quiet),
+            verbose: switch(report.verbose, report.no_verbose),
+            show_secrets: switch(report.show_secrets, report.no_show_secrets),
+            ..Options::default()
+        }
+    }
+}
+
+/// Of a switch and its opposite clap leaves the one that was typed last.
+pub(super) fn switch(on: bool, off: bool) -> Option<bool> {
+    (on || off).then_some(on)
+}
+
+/// Takes one of `all` by its name, and lists the names in help and completions.
+fn choice<T: Copy + Send + Sync + 'static, const N: usize>(
+    all: [T; N],
+    name: fn(T) -> &'static str,
+) -> impl TypedValueParser<Value = T> {
+    PossibleValuesParser::new(all.map(name)).map(move |typed| {
+        let chosen = all.into_iter().find(|&value| name(value) == typed);
+        chosen.expect("clap lets only listed names through")
+    })
+}

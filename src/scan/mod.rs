@@ -1,0 +1,195 @@
+//! The pipeline: inputs → blobs → findings, on all threads, with counters and one final sort.
+//!
+//! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
+//! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
+
+mod windows;
+mod worker;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use self::windows::CORE;
+use self::worker::Thread;
+use crate::config::settings::Settings;
+use crate::detect::Detector;
+use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
+use crate::model::finding::Finding;
+use crate::sources::filter::{Filter, FilterError};
+use crate::sources::git::revisions::Revisions;
+use crate::sources::git::{self, GitError, changed, range, staged};
+use crate::sources::{Visitor, Worker, stdin, walk};
+
+/// One thing that a user asked to scan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A file or a directory.
+    Path(PathBuf),
+    /// Standard input, reported under this name.
+    Stdin {
+        /// The name.
+        name: PathBuf,
+    },
+    /// What is staged in the repository of the current directory.
+    Staged {
+        /// Whether findings anywhere in a changed file matter, or only those on added lines.
+        whole_files: bool,
+    },
+    /// What commits of the repository of the current directory add, each compared with its parents.
+    Range {
+        /// Which commits.
+        revisions: Revisions,
+        /// Whether findings anywhere in a changed file matter, or only those on added lines.
+        whole_files: bool,
+    },
+}
+
+/// A scan that cannot start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScanError {
+    /// An exclude pattern is no glob.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// A repository cannot be used as asked for.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// There is nothing to scan.
+    #[error("no input: nothing was given to scan")]
+    NoInput,
+}
+
+/// What a scan found and what it covered.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Findings at or above the confidence asked for, sorted by path, place and rule; those of commits by
+    /// commit first, the oldest before the others.
+    pub findings: Vec<Finding>,
+    /// What was scanned and what was not.
+    pub coverage: Coverage,
+}
+
+/// Scans `inputs`. Setting `interrupted` from outside ends the scan early; what was found until then is kept and the
+/// coverage says that the run is not whole.
+pub fn run(
+    inputs: &[Input],
+    settings: &Settings,
+    detector: &Detector,
+    interrupted: &AtomicBool,
+) -> Result<Outcome, ScanError> {
+    run_in_windows(inputs, settings, detector, interrupted, CORE)
+}
+
+/// [`run`] with windows of another size, in bytes: findings do not depend on it, and a test holds that.
+#[doc(hidden)]
+pub fn run_in_windows(
+    inputs: &[Input],
+    settings: &Settings,
+    detector: &Detector,
+    interrupted: &AtomicBool,
+    core: usize,
+) -> Result<Outcome, ScanError> {
+    if inputs.is_empty() {
+        return Err(ScanError::NoInput);
+    }
+    let excludes =
+        settings.exclude.iter().map(|exclude| (exclude.glob.as_str(), exclude.base.as_path()));
+    let filter = Filter::new(excludes, settings.hidden)?;
+    let started = Instant::now();
+    let scan = Scan { detector, settings, interrupted, core, ledger: Mutex::default() };
+    let mut paths = Vec::new();
+    let mut commits = HashMap::new();
+    let changes =
+        |whole_files| changed::Options { whole_files, max_file_size: settings.max_file_size };
+    for input in inputs {
+        match input {
+            Input::Path(path) => paths.push(path.clone()),
+            Input::Stdin { name } => stdin::push(name, settings.max_file_size, &scan),
+            Input::Staged { whole_files } => {
+                staged::push(&git::open()?, &changes(*whole_files), &filter, &scan)?;
+            }
+            Input::Range { revisions, whole_files } => {
+                let options = changes(*whole_files);
+                let pushed = range::push(&git::open()?, revisions, &options, &filter, &scan)?;
+                commits.extend(pushed.into_iter().zip(commits.len()..));
+            }
+        }
+    }
+    let options = walk::Options {
+        threads: settings.threads,
+        ignore_files: settings.ignore_files,
+        follow: settings.follow,
+        max_file_size: settings.max_file_size,
+    };
+    if !paths.is_empty() {
+        walk::push(&paths, &options, filter, &scan);
+    }
+    let mut ledger = scan.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if interrupted.load(Ordering::Relaxed) {
+        let message = "interrupted: what was not reached was not scanned".to_owned();
+        ledger.coverage.problems.push(Problem {
+            path: None,
+            kind: ProblemKind::Interrupted,
+            message,
+        });
+    }
+    ledger.coverage.elapsed = started.elapsed();
+    ledger.coverage.problems.sort();
+    ledger.coverage.problems.dedup();
+    ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
+    // Paths that were given twice, or one within another, are scanned twice.
+    ledger.findings.dedup();
+    Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
+}
+
+/// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
+fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord + use<'a> {
+    let commit = finding.origin.commit().and_then(|commit| commits.get(&commit.id).copied());
+    (commit, finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
+}
+
+/// What all threads add to.
+#[derive(Default)]
+struct Ledger {
+    findings: Vec<Finding>,
+    coverage: Coverage,
+}
+
+struct Scan<'s> {
+    detector: &'s Detector,
+    settings: &'s Settings,
+    interrupted: &'s AtomicBool,
+    core: usize,
+    ledger: Mutex<Ledger>,
+}
+
+impl Scan<'_> {
+    fn with_ledger(&self, change: impl FnOnce(&mut Ledger)) {
+        // A panic while the ledger is held is not possible short of running out of memory.
+        change(&mut self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+}
+
+impl Visitor for Scan<'_> {
+    fn worker(&self) -> Box<dyn Worker + '_> {
+        Box::new(Thread::new(self))
+    }
+
+    fn left_out(&self, reason: LeftOut, count: u64, path: Option<&Path>) {
+        if let Some(path) = path {
+            log::debug!("left out ({}): {}", reason.describe(), path.display());
+        }
+        self.with_ledger(|ledger| *ledger.coverage.left_out.entry(reason).or_default() += count);
+    }
+
+    fn problem(&self, problem: Problem) {
+        self.with_ledger(|ledger| ledger.coverage.problems.push(problem));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
