@@ -6,5 +6,6 @@
 pub mod blob;
 pub mod coverage;
 pub mod finding;
+pub mod history;
 pub mod secret;
 pub mod span;

@@ -96,6 +96,7 @@ pub(crate) fn finding_of(
         account: Some("123456789012".into()),
         origin: Arc::new(Origin::File { path: path.into(), scope: path.into() }),
         parts,
+        history: None,
         notes: Vec::new(),
         advice: advice(),
         rule,

@@ -1,6 +1,7 @@
 //! Repositories. Semantics (indexes, trees, differences) are libgit2's; nothing here writes to a repository or runs
 //! what one configures.
 
+mod attribution;
 pub mod changed;
 #[expect(dead_code, reason = "the history that reads it is in work")]
 mod objects;
