@@ -171,6 +171,9 @@ pub struct Settings {
     pub include_examples: bool,
     /// The threshold for exit status 1.
     pub fail_on: FailOn,
+    /// Whether input that cannot be scanned by its own making (encrypted, of an unsupported format, cut off by a
+    /// shallow clone) is noted and leaves the run complete.
+    pub allow_incomplete: bool,
     /// How the result is shown; no business of the scan itself.
     pub presentation: Presentation,
 }
@@ -187,6 +190,7 @@ impl Default for Settings {
             min_confidence: Confidence::Medium,
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
+            allow_incomplete: false,
             presentation: Presentation {
                 format: Format::Text,
                 color: Color::Auto,
@@ -214,6 +218,7 @@ impl Settings {
         set(&mut self.min_confidence, options.min_confidence);
         set(&mut self.include_examples, options.include_examples);
         set(&mut self.fail_on, options.fail_on);
+        set(&mut self.allow_incomplete, options.allow_incomplete);
         set(&mut self.presentation.format, options.format);
         set(&mut self.presentation.color, options.color);
         set(&mut self.presentation.show_secrets, options.show_secrets);

@@ -83,7 +83,7 @@ impl Default for Tool {
 /// What a run scanned, what it left out on purpose, and what it could not scan.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Scan<'a> {
-    /// Whether everything that was asked for was scanned whole. If not, `problems` says what was not, and a report
+    /// Whether everything that was asked for was scanned whole, but for `gaps`. If not, `problems` says what was not, and a report
     /// without findings does not mean that there is nothing to find.
     complete: bool,
     /// The number of files scanned, standard input included.
@@ -102,6 +102,8 @@ pub(super) struct Scan<'a> {
     left_out: &'a BTreeMap<LeftOut, u64>,
     /// Inputs that were not scanned, or not whole, sorted by path.
     problems: Vec<Problem<'a>>,
+    /// Inputs that were not scanned, or not whole, and were allowed to be (`--allow-incomplete`), sorted by path.
+    gaps: Vec<Problem<'a>>,
 }
 
 impl<'a> Scan<'a> {
@@ -117,6 +119,7 @@ impl<'a> Scan<'a> {
             below_confidence: coverage.below_confidence,
             left_out: &coverage.left_out,
             problems: coverage.problems.iter().map(Problem::of).collect(),
+            gaps: coverage.gaps.iter().map(Problem::of).collect(),
         }
     }
 }

@@ -139,6 +139,8 @@ pub fn run_in_windows(
     ledger.coverage.elapsed = started.elapsed();
     ledger.coverage.problems.sort();
     ledger.coverage.problems.dedup();
+    ledger.coverage.gaps.sort();
+    ledger.coverage.gaps.dedup();
     ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
     // Paths that were given twice, or one within another, are scanned twice.
     ledger.findings.dedup();
@@ -186,7 +188,11 @@ impl Visitor for Scan<'_> {
     }
 
     fn problem(&self, problem: Problem) {
-        self.with_ledger(|ledger| ledger.coverage.problems.push(problem));
+        let is_allowed = self.settings.allow_incomplete && problem.kind.lies_in_input();
+        self.with_ledger(|Ledger { coverage, .. }| {
+            let list = if is_allowed { &mut coverage.gaps } else { &mut coverage.problems };
+            list.push(problem);
+        });
     }
 
     fn is_cancelled(&self) -> bool {

@@ -213,6 +213,11 @@ pub(crate) fn incomplete() -> Coverage {
             },
             Problem { path: None, kind: ProblemKind::Interrupted, message: "interrupted".into() },
         ],
+        gaps: vec![Problem {
+            path: Some("old.zip!\u{9b}2J.txt".into()),
+            kind: ProblemKind::Encrypted,
+            message: "encrypted".into(),
+        }],
         examples: 2,
         below_confidence: 1,
     }

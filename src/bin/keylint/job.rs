@@ -134,7 +134,7 @@ fn say_beside(targets: &[Target], settings: &Settings, inputs: &[Input], coverag
     let in_report =
         targets.iter().any(|target| target.format == Format::Text && target.place == Place::Stdout);
     if !in_report {
-        for problem in &coverage.problems {
+        for problem in coverage.problems.iter().chain(&coverage.gaps) {
             match &problem.path {
                 Some(path) => terminal::note(&format!("{}: {}", path.display(), problem.message)),
                 None => terminal::note(&problem.message),
