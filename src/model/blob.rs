@@ -76,6 +76,19 @@ impl Origin {
         }
     }
 
+    /// The blob that was read: itself, as long as it is not part of another one.
+    pub fn outermost(&self) -> &Self {
+        self
+    }
+
+    /// The object of a repository that no commit is known to hold, if it is one.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Object { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
+
     /// The commit that the blob belongs to.
     pub fn commit(&self) -> Option<&Commit> {
         match self {
@@ -95,7 +108,9 @@ pub struct ObjectId(pub [u8; 20]);
 impl fmt::Display for ObjectId {
     /// In hex; with a precision that many digits of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits: String =
+            digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect();
         f.pad(&digits)
     }
 }

@@ -69,6 +69,8 @@ pub enum ProblemKind {
     Unsupported,
     /// The commits it is to be compared with, or that led to it, are not in the repository: a shallow clone.
     Shallow,
+    /// Objects were left out of the repository: a partial clone.
+    Partial,
     /// keylint itself failed on this input.
     Internal,
     /// The run was interrupted.
@@ -80,7 +82,7 @@ impl ProblemKind {
     /// `--allow-incomplete` lets pass; a limit, a failure or an interruption may be over the next time, and is not.
     pub fn lies_in_input(self) -> bool {
         match self {
-            Self::Encrypted | Self::Unsupported | Self::Shallow => true,
+            Self::Encrypted | Self::Unsupported | Self::Shallow | Self::Partial => true,
             Self::Unreadable
             | Self::Missing
             | Self::Changed
@@ -124,6 +126,22 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    /// Adds what another part of the run covered; of the wall time the longer one counts.
+    pub fn add(&mut self, other: Self) {
+        let Self { files, bytes, elapsed, left_out, problems, gaps, examples, below_confidence } =
+            other;
+        self.files += files;
+        self.bytes += bytes;
+        self.elapsed = self.elapsed.max(elapsed);
+        for (reason, count) in left_out {
+            *self.left_out.entry(reason).or_default() += count;
+        }
+        self.problems.extend(problems);
+        self.gaps.extend(gaps);
+        self.examples += examples;
+        self.below_confidence += below_confidence;
+    }
+
     /// Whether everything that was asked for was scanned whole, but for the gaps that were allowed.
     pub fn is_complete(&self) -> bool {
         self.problems.is_empty()

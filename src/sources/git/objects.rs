@@ -138,11 +138,6 @@ impl Store {
         self.indexes().map(|index| index.len()).sum::<usize>() + self.loose.len()
     }
 
-    /// The bytes of all packs, as they lie on disk.
-    pub(crate) fn pack_bytes(&self) -> u64 {
-        self.packs.iter().map(|mapped| mapped.pack.len() as u64).sum()
-    }
-
     /// Whether an object is there, be it readable or not. Objects of packs that only libgit2 can read are not known of.
     pub(crate) fn contains(&self, id: &Id) -> bool {
         self.indexes().any(|index| index.find(id).is_some())

@@ -15,9 +15,10 @@ use git2::Repository;
 use rayon::ThreadPool;
 
 pub(crate) use self::commits::Written;
-use self::commits::{Commits, Number, parse_id};
+pub(super) use self::commits::parse_id;
+use self::commits::{Commits, Number};
 use self::places::Finder;
-pub(crate) use self::places::{Place, Places};
+pub(crate) use self::places::Place;
 use self::tips::Tips;
 use self::trees::{Gathered, Trees};
 use super::GitError;
@@ -71,8 +72,6 @@ pub(crate) struct Attribution {
     commits: Commits,
     trees: Trees,
     tips: Tips,
-    /// Tags, with what they are tags of.
-    tags: Vec<(Id, Id)>,
     scope: Scope,
     head: Option<Number>,
 }
@@ -145,10 +144,10 @@ impl Attribution {
         tags.sort_unstable();
         let mut tips = Tips::of(repository);
         tips.follow(&tags);
-        let commits = Commits::new(written, &tips.tips);
+        let commits = Commits::new(written, &tips.kept);
         let head = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
         let head = head.and_then(|head| commits.number(&tips::id_of(head.id())?));
-        Ok((Self { trees: Trees::new(gathered), commits, tips, tags, scope, head }, unread))
+        Ok((Self { trees: Trees::new(gathered), commits, tips, scope, head }, unread))
     }
 
     /// Answers for one object after the other.

@@ -63,7 +63,7 @@ impl<'a> Finder<'a> {
     pub(super) fn new(told: &'a Attribution) -> Self {
         let Attribution { commits, trees, tips, scope, .. } = told;
         let mut kept: HashMap<Id, Reach> = HashMap::new();
-        for tip in &tips.tips {
+        for tip in &tips.kept {
             let reach = kept.entry(tip.id).or_insert(tip.reach);
             *reach = tip.reach.min(*reach);
         }

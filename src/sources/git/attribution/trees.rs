@@ -161,14 +161,14 @@ impl Trees {
         let mut base = 0;
         for one in gathered {
             let count = one.trees.len() as Tree;
-            trees.add(one, base);
+            trees.add(&one, base);
             base += count;
         }
         trees.leading.sort_unstable();
         trees
     }
 
-    fn add(&mut self, gathered: Gathered, base: Tree) {
+    fn add(&mut self, gathered: &Gathered, base: Tree) {
         let names: Vec<u32> =
             gathered.names.list.iter().map(|name| self.names.number(name)).collect();
         for (tree, name, blob) in &gathered.held {
