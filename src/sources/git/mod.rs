@@ -2,10 +2,12 @@
 //! what one configures.
 
 pub mod changed;
+mod inflate;
 #[expect(dead_code, reason = "the history that reads it is in work")]
 mod objects;
-#[expect(dead_code, unused_imports, reason = "the history that reads it is in work")]
 mod pack;
+#[doc(hidden)]
+pub mod probe;
 pub mod range;
 pub mod revisions;
 pub mod staged;
