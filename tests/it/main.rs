@@ -14,6 +14,7 @@ mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
 mod hook; // hooks that keylint installs, in real commits and pushes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod objects; // every object of repositories of every kind, against what git lists
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
 mod range; // what `keylint diff` reports of commits, in repositories made by git itself
 mod report; // the findings that report tests are made of, and what holds for every format
