@@ -217,8 +217,8 @@ fn a_sound_copy_makes_good_for_a_spoilt_one() {
     let (repository, pack) = packed(&sandbox);
     let all = probe::objects(&repository, 2).unwrap();
     // A second pack with a copy of each object, deltas aside.
-    let ids: String = all.objects.iter().map(|object| format!("{}\n", object.0)).collect();
-    fs::write(sandbox.path("ids"), ids).unwrap();
+    let ids: Vec<&str> = all.objects.iter().map(|object| &object.0[..]).collect();
+    fs::write(sandbox.path("ids"), ids.join("\n") + "\n").unwrap();
     let packing = Command::new("git")
         .args(["pack-objects", "-q", "--window=0", "--no-reuse-delta", ".git/objects/pack/pack"])
         .current_dir(&repository)
