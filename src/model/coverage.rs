@@ -109,6 +109,10 @@ pub struct Coverage {
     pub files: u64,
     /// Bytes scanned.
     pub bytes: u64,
+    /// Members of archives scanned, and contents of compressed files.
+    pub members: u64,
+    /// Bytes of members scanned.
+    pub unpacked: u64,
     /// Wall time of the scan.
     pub elapsed: Duration,
     /// How many entries were left out on purpose, by reason.

@@ -3,6 +3,7 @@
 //! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
+mod members;
 mod windows;
 mod worker;
 
