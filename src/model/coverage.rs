@@ -111,6 +111,10 @@ pub struct Coverage {
     pub files: u64,
     /// Bytes scanned.
     pub bytes: u64,
+    /// Members of archives scanned, and contents of compressed files.
+    pub members: u64,
+    /// Bytes of members scanned.
+    pub unpacked: u64,
     /// Wall time of the scan.
     pub elapsed: Duration,
     /// How many entries were left out on purpose, by reason.
@@ -128,10 +132,22 @@ pub struct Coverage {
 impl Coverage {
     /// Adds what another part of the run covered; of the wall time the longer one counts.
     pub fn add(&mut self, other: Self) {
-        let Self { files, bytes, elapsed, left_out, problems, gaps, examples, below_confidence } =
-            other;
+        let Self {
+            files,
+            bytes,
+            elapsed,
+            left_out,
+            problems,
+            gaps,
+            examples,
+            below_confidence,
+            members,
+            unpacked,
+        } = other;
         self.files += files;
         self.bytes += bytes;
+        self.members += members;
+        self.unpacked += unpacked;
         self.elapsed = self.elapsed.max(elapsed);
         for (reason, count) in left_out {
             *self.left_out.entry(reason).or_default() += count;

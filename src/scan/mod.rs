@@ -4,6 +4,7 @@
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
 mod history;
+mod members;
 mod windows;
 mod worker;
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
-use crate::model::blob::{Content, Origin};
+use crate::model::blob::Origin;
 
 /// Bytes of a window's core. Large enough that margins cost little, small enough that two threads' buffers stay far
 /// below the memory bound.
@@ -29,68 +29,72 @@ pub(super) struct Progress {
 pub(super) struct Windows {
     core: usize,
     buffer: Vec<u8>,
+    /// Bytes at the start of the buffer that were read ahead of a stream.
+    ahead: usize,
+    /// Whether that was all of it.
+    is_all: bool,
 }
 
 impl Windows {
     /// Windows of `core` bytes each, and margins.
     pub(super) fn new(core: usize) -> Self {
-        Self { core, buffer: Vec::new() }
+        Self { core, buffer: Vec::new(), ahead: 0, is_all: false }
     }
 
-    /// Searches the blob of `origin` to its end, or until `stop` says so. `progress` is told how far that was, also
-    /// when this panics.
-    pub(super) fn detect(
+    /// Reads the first piece of a stream, to see what it is. [`Self::rest`] goes on from there.
+    pub(super) fn first(&mut self, stream: &mut dyn Read, progress: &mut Progress) {
+        self.ahead = 0;
+        let mut filled = 0;
+        self.is_all = self.fill(stream, &mut filled, FIRST_READ.min(self.size()), progress);
+        self.ahead = filled;
+    }
+
+    /// The piece that [`Self::first`] read.
+    pub(super) fn at_hand(&self) -> &[u8] {
+        &self.buffer[..self.ahead]
+    }
+
+    fn size(&self) -> usize {
+        BEFORE + self.core + AFTER
+    }
+
+    /// Searches a blob that is in memory.
+    pub(super) fn bytes(detector: &Detector, origin: &Origin, bytes: &[u8]) -> Detected {
+        let mut scan = BlobScan::new(detector, origin);
+        let (encoding, mark) = text::sniff(bytes);
+        let core = 0..bytes.len() - mark;
+        window(&mut scan, &bytes[mark..], mark as u64, encoding, core, true);
+        scan.finish()
+    }
+
+    /// Searches the stream that [`Self::first`] began with, to its end or until `stop` says so. `offset` is where it
+    /// starts within the blob of `origin`. `progress` is told how far that was, also when this panics.
+    ///
+    /// The stream is read through one buffer: margin, core, margin; then the core's end and what follows move to the
+    /// front.
+    pub(super) fn rest(
         &mut self,
         detector: &Detector,
         origin: &Origin,
-        content: Content<'_>,
+        offset: u64,
+        stream: &mut dyn Read,
         stop: &dyn Fn() -> bool,
         progress: &mut Progress,
     ) -> Detected {
         let mut scan = BlobScan::new(detector, origin);
-        match content {
-            Content::Bytes(bytes) => {
-                progress.bytes = bytes.len() as u64;
-                let (encoding, mark) = text::sniff(bytes);
-                window(
-                    &mut scan,
-                    &bytes[mark..],
-                    mark as u64,
-                    encoding,
-                    0..bytes.len() - mark,
-                    true,
-                );
-            }
-            Content::Stream(stream) => self.stream(&mut scan, stream, stop, progress),
-        }
-        scan.finish()
-    }
-
-    /// Reads a stream to its end through one buffer: margin, core, margin; then the core's end and what follows move to
-    /// the front.
-    fn stream(
-        &mut self,
-        scan: &mut BlobScan<'_>,
-        stream: &mut dyn Read,
-        stop: &dyn Fn() -> bool,
-        progress: &mut Progress,
-    ) {
-        let size = BEFORE + self.core + AFTER;
-        let mut encoding = Encoding::Bytes;
-        let (mut filled, mut base, mut core_start, mut start) = (0, 0, 0, 0);
+        let size = self.size();
+        let mut filled = std::mem::take(&mut self.ahead);
+        let (encoding, mut start) = text::sniff(&self.buffer[..filled]);
+        let (mut base, mut core_start) = (offset, start);
         loop {
-            let ended = self.fill(stream, &mut filled, size, progress);
+            let ended = self.is_all || self.fill(stream, &mut filled, size, progress);
             let buffer = &self.buffer[..filled];
-            if base == 0 && core_start == 0 {
-                (encoding, start) = text::sniff(buffer);
-                core_start = start;
-            }
             let core_end =
                 if ended { filled } else { text::boundary(buffer, filled - AFTER, encoding) };
             let core = core_start - start..core_end - start;
-            window(scan, &buffer[start..], base + start as u64, encoding, core, ended);
+            window(&mut scan, &buffer[start..], base + start as u64, encoding, core, ended);
             if ended || stop() {
-                return;
+                return scan.finish();
             }
             let kept = text::boundary(buffer, core_end.saturating_sub(BEFORE), encoding);
             self.buffer.copy_within(kept..filled, 0);

@@ -42,6 +42,8 @@ struct Scan {
     complete: bool,
     files: u64,
     bytes: u64,
+    members: u64,
+    unpacked: u64,
     seconds: f64,
     findings: u64,
     examples: u64,

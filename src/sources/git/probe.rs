@@ -76,6 +76,7 @@ impl Seen {
                     return;
                 }
             }
+            Content::Seekable(_) => unreachable!("objects are no files"),
         }
         let mut seen = seen.lock().expect("collecting does not panic");
         seen.objects.push((hex(object.id), name(object.kind), data));

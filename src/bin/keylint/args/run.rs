@@ -21,6 +21,9 @@ pub(crate) struct RunArgs {
     pub(crate) paths: PathArgs,
 
     #[command(flatten)]
+    pub(crate) archives: ArchiveArgs,
+
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }
 
@@ -129,6 +132,44 @@ pub(crate) struct WalkArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Archives")]
+pub(crate) struct ArchiveArgs {
+    /// Do not unpack archives and compressed files: scan them as they lie
+    #[arg(long, overrides_with = "archives")]
+    no_archives: bool,
+    #[arg(long, overrides_with = "no_archives", hide = true)]
+    archives: bool,
+
+    /// Archives within each other that are unpacked [default: 4]
+    #[arg(long, value_name = "N")]
+    archive_depth: Option<u32>,
+
+    /// Members of one archive that are scanned [default: 200000]
+    #[arg(long, value_name = "N")]
+    archive_members: Option<u64>,
+
+    /// Size that a member may expand to [default: 4G]
+    #[arg(long, value_name = "SIZE")]
+    archive_member_size: Option<SizeLimit>,
+
+    /// Size that all of a file may expand to [default: 16G]
+    #[arg(long, value_name = "SIZE")]
+    archive_total_size: Option<SizeLimit>,
+
+    /// How many times its compressed size a stream may expand to, from 64M on [default: 500]
+    #[arg(long, value_name = "N")]
+    archive_ratio: Option<u64>,
+
+    /// Memory for archives within archives, and for a dictionary [default: 256M]
+    #[arg(long, value_name = "SIZE")]
+    archive_memory: Option<SizeLimit>,
+
+    /// Seconds that unpacking one file may take [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    archive_time: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
     /// Read this file instead of the nearest keylint.toml
@@ -143,7 +184,7 @@ pub(crate) struct ConfigArgs {
 impl RunArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
-        let Self { report, findings, paths, .. } = self;
+        let Self { report, findings, paths, archives, .. } = self;
         Options {
             // Each report has its own: see `outputs`.
             format: None,
@@ -154,6 +195,14 @@ impl RunArgs {
             exclude: paths.exclude.clone(),
             max_file_size: paths.max_file_size,
             allow_incomplete: switch(paths.allow_incomplete, paths.no_allow_incomplete),
+            archives: switch(archives.archives, archives.no_archives),
+            archive_depth: archives.archive_depth,
+            archive_members: archives.archive_members,
+            archive_member_size: archives.archive_member_size,
+            archive_total_size: archives.archive_total_size,
+            archive_ratio: archives.archive_ratio,
+            archive_memory: archives.archive_memory,
+            archive_time: archives.archive_time,
             color: report.color,
             quiet: switch(report.quiet, report.no_quiet),
             verbose: switch(report.verbose, report.no_verbose),
