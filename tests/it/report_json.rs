@@ -26,7 +26,7 @@ struct Document {
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 enum Line {
     Finding(Box<Finding>),
-    Summary { schema: String, tool: Tool, scan: Scan },
+    Summary { schema: String, tool: Tool, scan: Box<Scan> },
 }
 
 #[derive(Deserialize, PartialEq, Debug)]
