@@ -284,7 +284,7 @@ fn jsonl_says_the_same_line_by_line() {
     else {
         panic!("the summary is expected");
     };
-    assert_eq!((schema, tool, scan), (document.schema, document.tool, document.scan));
+    assert_eq!((schema, tool, *scan), (document.schema, document.tool, document.scan));
     assert_eq!(lines.next(), None);
 }
 
