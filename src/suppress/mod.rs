@@ -6,6 +6,8 @@
 //! finding: it says by which [`Entry`] it is silenced.
 
 pub mod foreign;
+pub mod inline;
+pub mod marks;
 
 use std::path::{Path, PathBuf};
 
@@ -101,6 +103,34 @@ pub struct Directive {
     pub reason: Option<String>,
 }
 
+impl Directive {
+    /// Whether it is about the finding, which stands in the same blob.
+    pub fn fits(&self, finding: &Finding) -> bool {
+        let (first, last) = self.lines;
+        let is_rule = self.rules.is_empty() || self.rules.contains(&finding.rule);
+        is_rule
+            && finding.parts.iter().any(|part| {
+                part.start.line <= last
+                    && first <= part.end.line
+                    && self.before.is_none_or(|before| part.span.end <= before)
+            })
+    }
+
+    /// The entry that reports name, for a blob at `path`.
+    pub fn entry(self, path: &Path, is_new: bool) -> Entry {
+        Entry {
+            form: self.form,
+            path: path.to_owned(),
+            line: self.line,
+            what: self.what,
+            reason: self.reason,
+            owner: None,
+            expires: None,
+            is_new,
+        }
+    }
+}
+
 /// A comment that silences nothing, because it is not understood.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Malformed {
@@ -128,7 +158,7 @@ pub struct Mark {
 
 impl Mark {
     /// Bytes of the line that are kept on each side of the token.
-    pub const REACH: usize = 1024;
+    pub const REACH: usize = 512;
 }
 
 /// All lists of a run, with a count of what each entry silenced.
