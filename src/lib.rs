@@ -57,8 +57,13 @@
 //! assert_eq!(outcome.findings.len(), 1);
 //! assert_eq!(outcome.findings[0].rule.as_str(), "aws-long-term-credentials");
 //!
-//! let report =
-//!     Report { findings: &outcome.findings, coverage: &outcome.coverage, rules: detector.rules() };
+//! let report = Report {
+//!     findings: &outcome.findings,
+//!     silenced: &outcome.silenced,
+//!     unused: None,
+//!     coverage: &outcome.coverage,
+//!     rules: detector.rules(),
+//! };
 //! report::text::write(&report, &report::Options::default(), &mut std::io::stdout())?;
 //! # Ok(())
 //! # }

@@ -41,6 +41,12 @@ pub struct Options {
     pub exclude: Vec<Glob>,
     /// Larger files are named as not scanned.
     pub max_file_size: Option<SizeLimit>,
+    /// Whether keylint's comments in the scanned text silence findings.
+    pub inline: Option<bool>,
+    /// Whether other tools' comments and files do.
+    pub foreign: Option<bool>,
+    /// Whether findings that are silenced are listed.
+    pub show_silenced: Option<bool>,
     /// When to colour.
     pub color: Option<Color>,
     /// Whether only findings and problems are printed.
@@ -50,10 +56,13 @@ pub struct Options {
     /// Whether secrets are shown in full. Typed only: a file in the tree that is scanned has no say in this.
     #[serde(skip)]
     pub show_secrets: Option<bool>,
+    /// Whether what silences nothing is listed. Typed only: it concerns one run.
+    #[serde(skip)]
+    pub report_unused: Option<bool>,
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 16] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
@@ -64,6 +73,9 @@ const KEYS: [(&str, &str); 13] = [
     ("follow", TRUE_OR_FALSE),
     ("exclude", "must be a list of strings, each a pattern in .gitignore syntax"),
     ("max-file-size", "must be a number of bytes, a string such as \"10M\", or \"none\""),
+    ("inline", TRUE_OR_FALSE),
+    ("foreign", TRUE_OR_FALSE),
+    ("show-silenced", TRUE_OR_FALSE),
     ("color", "must be \"auto\", \"always\" or \"never\""),
     ("quiet", TRUE_OR_FALSE),
     ("verbose", TRUE_OR_FALSE),
@@ -73,7 +85,8 @@ const TRUE_OR_FALSE: &str = "must be true or false";
 
 /// Options of the command line that a file may not set. The file may come with the tree that is scanned, and such a
 /// tree decides neither that secrets are printed nor which files are written.
-const TYPED_ONLY: [&str; 5] = ["show-secrets", "output", "stdin-filename", "config", "no-config"];
+const TYPED_ONLY: [&str; 6] =
+    ["show-secrets", "report-unused", "output", "stdin-filename", "config", "no-config"];
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -298,7 +311,7 @@ mod tests {
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
              ignore = false\nhidden = false\nfollow = true\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             color = 'never'\nquiet = true\nverbose = false\n",
+             inline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\nquiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -315,10 +328,14 @@ mod tests {
             follow: Some(true),
             exclude: Vec::new(),
             max_file_size: Some(SizeLimit::Bytes(3 << 20)),
+            inline: Some(false),
+            foreign: Some(false),
+            show_silenced: Some(true),
             color: Some(Color::Never),
             quiet: Some(true),
             verbose: Some(false),
             show_secrets: None,
+            report_unused: None,
         };
         assert_eq!(rest, expected);
     }

@@ -147,6 +147,19 @@ pub struct Presentation {
     pub verbosity: Verbosity,
     /// Whether secrets are shown in full. Never set by a configuration file.
     pub show_secrets: bool,
+    /// Whether findings that are known and accepted are listed; if nobody says, SARIF reports do.
+    pub show_silenced: Option<bool>,
+}
+
+/// Whose say-so about findings counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppress {
+    /// keylint's comments in the scanned text.
+    pub inline: bool,
+    /// Other tools' comments and files.
+    pub foreign: bool,
+    /// Whether what silences nothing is searched for.
+    pub report_unused: bool,
 }
 
 /// Everything a scan needs to know, resolved from defaults, configuration file and command line.
@@ -171,6 +184,8 @@ pub struct Settings {
     pub include_examples: bool,
     /// The threshold for exit status 1.
     pub fail_on: FailOn,
+    /// Whose say-so about findings counts.
+    pub suppress: Suppress,
     /// How the result is shown; no business of the scan itself.
     pub presentation: Presentation,
 }
@@ -187,11 +202,13 @@ impl Default for Settings {
             min_confidence: Confidence::Medium,
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
+            suppress: Suppress { inline: true, foreign: true, report_unused: false },
             presentation: Presentation {
                 format: Format::Text,
                 color: Color::Auto,
                 verbosity: Verbosity::Normal,
                 show_secrets: false,
+                show_silenced: None,
             },
         }
     }
@@ -214,9 +231,13 @@ impl Settings {
         set(&mut self.min_confidence, options.min_confidence);
         set(&mut self.include_examples, options.include_examples);
         set(&mut self.fail_on, options.fail_on);
+        set(&mut self.suppress.inline, options.inline);
+        set(&mut self.suppress.foreign, options.foreign);
+        set(&mut self.suppress.report_unused, options.report_unused);
         set(&mut self.presentation.format, options.format);
         set(&mut self.presentation.color, options.color);
         set(&mut self.presentation.show_secrets, options.show_secrets);
+        self.presentation.show_silenced = options.show_silenced.or(self.presentation.show_silenced);
         self.presentation.verbosity = verbosity(self.presentation.verbosity, options);
         self.exclude.extend(
             options

@@ -78,6 +78,17 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Something in the scanned text that does not do what its author meant it to. Not an error.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The path it stands in.
+    pub path: PathBuf,
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong, for people. May hold scanned text, but never a credential.
+    pub message: String,
+}
+
 /// What one run covered.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -91,6 +102,8 @@ pub struct Coverage {
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Inputs not scanned whole, sorted by path.
     pub problems: Vec<Problem>,
+    /// What is wrong with comments that were to silence something, sorted by place.
+    pub warnings: Vec<Warning>,
     /// Findings that are documentation examples or placeholders and were not asked for.
     pub examples: u64,
     /// Findings below the confidence asked for.

@@ -66,3 +66,12 @@ pub struct Silenced {
     /// What silences it; the first, where several do.
     pub by: Entry,
 }
+
+/// A suppression that is of no use: it silenced nothing, or has expired.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unused {
+    /// The suppression.
+    pub entry: Entry,
+    /// Whether it has expired. If not, nothing fits it.
+    pub is_expired: bool,
+}

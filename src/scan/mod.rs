@@ -3,6 +3,7 @@
 //! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
+pub mod silence;
 mod windows;
 mod worker;
 
@@ -18,10 +19,12 @@ use crate::config::settings::Settings;
 use crate::detect::Detector;
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
 use crate::model::finding::Finding;
+use crate::model::silenced::{Silenced, Unused};
 use crate::sources::filter::{Filter, FilterError};
 use crate::sources::git::revisions::Revisions;
 use crate::sources::git::{self, GitError, changed, range, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
+use crate::suppress::marks::Search;
 
 /// One thing that a user asked to scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,10 @@ pub struct Outcome {
     /// Findings at or above the confidence asked for, sorted by path, place and rule; those of commits by
     /// commit first, the oldest before the others.
     pub findings: Vec<Finding>,
+    /// Findings that someone has said are known and accepted, in the same order.
+    pub silenced: Vec<Silenced>,
+    /// What silenced nothing, if that was asked for, sorted by place.
+    pub unused: Vec<Unused>,
     /// What was scanned and what was not.
     pub coverage: Coverage,
 }
@@ -99,7 +106,9 @@ pub fn run_in_windows(
         settings.exclude.iter().map(|exclude| (exclude.glob.as_str(), exclude.base.as_path()));
     let filter = Filter::new(excludes, settings.hidden)?;
     let started = Instant::now();
-    let scan = Scan { detector, settings, interrupted, core, ledger: Mutex::default() };
+    let comments = Search::new(settings.suppress.inline, settings.suppress.foreign);
+    let ledger = Mutex::default();
+    let scan = Scan { detector, settings, interrupted, core, comments, ledger };
     let mut paths = Vec::new();
     let mut commits = HashMap::new();
     let changes =
@@ -142,7 +151,18 @@ pub fn run_in_windows(
     ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
     // Paths that were given twice, or one within another, are scanned twice.
     ledger.findings.dedup();
-    Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
+    ledger
+        .silenced
+        .sort_by(|one, other| place(&one.finding, &commits).cmp(&place(&other.finding, &commits)));
+    ledger.silenced.dedup();
+    ledger.unused.sort_by(|one, other| {
+        (&one.entry.path, one.entry.line).cmp(&(&other.entry.path, other.entry.line))
+    });
+    ledger.unused.dedup();
+    ledger.coverage.warnings.sort();
+    ledger.coverage.warnings.dedup();
+    let Ledger { findings, silenced, unused, coverage } = ledger;
+    Ok(Outcome { findings, silenced, unused, coverage })
 }
 
 /// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
@@ -155,6 +175,8 @@ fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord
 #[derive(Default)]
 struct Ledger {
     findings: Vec<Finding>,
+    silenced: Vec<Silenced>,
+    unused: Vec<Unused>,
     coverage: Coverage,
 }
 
@@ -163,6 +185,7 @@ struct Scan<'s> {
     settings: &'s Settings,
     interrupted: &'s AtomicBool,
     core: usize,
+    comments: Option<Search>,
     ledger: Mutex<Ledger>,
 }
 

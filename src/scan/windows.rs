@@ -6,6 +6,8 @@ use std::ops::Range;
 use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
 use crate::model::blob::{Content, Origin};
+use crate::model::span::LineCursor;
+use crate::suppress::marks::{Marks, Search};
 
 /// Bytes of a window's core. Large enough that margins cost little, small enough that two threads' buffers stay far
 /// below the memory bound.
@@ -25,16 +27,25 @@ pub(super) struct Progress {
     pub(super) failed: Option<io::Error>,
 }
 
+/// The comments that silence, which a blob is searched for beside its findings.
+#[derive(Clone, Copy)]
+pub(super) struct Comments<'s> {
+    pub(super) search: &'s Search,
+    /// Whether blobs without a finding are searched, too: they may hold a comment that is of no use.
+    pub(super) everywhere: bool,
+}
+
 /// The buffer that one thread reads streams through.
-pub(super) struct Windows {
+pub(super) struct Windows<'s> {
     core: usize,
+    comments: Option<Comments<'s>>,
     buffer: Vec<u8>,
 }
 
-impl Windows {
+impl<'s> Windows<'s> {
     /// Windows of `core` bytes each, and margins.
-    pub(super) fn new(core: usize) -> Self {
-        Self { core, buffer: Vec::new() }
+    pub(super) fn new(core: usize, comments: Option<Comments<'s>>) -> Self {
+        Self { core, comments, buffer: Vec::new() }
     }
 
     /// Searches the blob of `origin` to its end, or until `stop` says so. `progress` is told how far that was, also
@@ -46,9 +57,10 @@ impl Windows {
         content: Content<'_>,
         stop: &dyn Fn() -> bool,
         progress: &mut Progress,
-    ) -> Detected {
+    ) -> (Detected, Marks) {
         let mut scan = BlobScan::new(detector, origin);
-        match content {
+        let mut marks = Marks::default();
+        let whole = match content {
             Content::Bytes(bytes) => {
                 progress.bytes = bytes.len() as u64;
                 let (encoding, mark) = text::sniff(bytes);
@@ -60,21 +72,37 @@ impl Windows {
                     0..bytes.len() - mark,
                     true,
                 );
+                Some(bytes)
             }
-            Content::Stream(stream) => self.stream(&mut scan, stream, stop, progress),
+            Content::Stream(stream) => {
+                let in_one = self.stream(&mut scan, stream, stop, progress, &mut marks);
+                in_one.map(|filled| &self.buffer[..filled])
+            }
+        };
+        let detected = scan.finish();
+        // What is still at hand as a whole is searched for comments only now that there is something to silence.
+        if let (Some(bytes), Some(comments)) = (whole, self.comments)
+            && (comments.everywhere || !detected.findings.is_empty())
+        {
+            let (encoding, mark) = text::sniff(bytes);
+            let view = View::new(&bytes[mark..], mark as u64, encoding);
+            let core = 0..view.text().len();
+            let lines = LineCursor::default();
+            comments.search.collect(view.text(), core, lines, |at| view.original(at), &mut marks);
         }
-        scan.finish()
+        (detected, marks)
     }
 
     /// Reads a stream to its end through one buffer: margin, core, margin; then the core's end and what follows move to
-    /// the front.
+    /// the front. If it fits into one window, its length is returned, and it has not been searched for comments.
     fn stream(
         &mut self,
         scan: &mut BlobScan<'_>,
         stream: &mut dyn Read,
         stop: &dyn Fn() -> bool,
         progress: &mut Progress,
-    ) {
+        marks: &mut Marks,
+    ) -> Option<usize> {
         let size = BEFORE + self.core + AFTER;
         let mut encoding = Encoding::Bytes;
         let (mut filled, mut base, mut core_start, mut start) = (0, 0, 0, 0);
@@ -88,9 +116,19 @@ impl Windows {
             let core_end =
                 if ended { filled } else { text::boundary(buffer, filled - AFTER, encoding) };
             let core = core_start - start..core_end - start;
-            window(scan, &buffer[start..], base + start as u64, encoding, core, ended);
+            if ended && base == 0 {
+                window(scan, &buffer[start..], start as u64, encoding, core, ended);
+                return Some(filled);
+            }
+            let lines = scan.reached();
+            let view =
+                window(scan, &buffer[start..], base + start as u64, encoding, core.clone(), ended);
+            if let (Some(comments), Some(lines)) = (self.comments, lines) {
+                let core = view.text_range(core);
+                comments.search.collect(view.text(), core, lines, |at| view.original(at), marks);
+            }
             if ended || stop() {
-                return;
+                return None;
             }
             let kept = text::boundary(buffer, core_end.saturating_sub(BEFORE), encoding);
             self.buffer.copy_within(kept..filled, 0);
@@ -136,15 +174,16 @@ impl Windows {
 }
 
 /// Hands one window to the detector; `core` is a range of `bytes`.
-fn window(
+fn window<'b>(
     scan: &mut BlobScan<'_>,
-    bytes: &[u8],
+    bytes: &'b [u8],
     base: u64,
     encoding: Encoding,
     core: Range<usize>,
     last: bool,
-) {
+) -> View<'b> {
     let view = View::new(bytes, base, encoding);
     let core = view.text_range(core);
     scan.window(&view, core, last);
+    view
 }

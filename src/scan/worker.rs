@@ -3,25 +3,30 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::Scan;
+use super::silence::{self, Comments};
 use super::windows::{Progress, Windows};
+use super::{Scan, windows};
 use crate::detect::MAX_LONE_RUNS;
-use crate::model::blob::{Blob, Lines, Origin};
+use crate::model::blob::{AddedLines, Blob, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Class, Confidence, Finding};
 use crate::sources::{Visitor, Worker};
+use crate::suppress::marks::{MAX_MARKS, Marks};
 
 /// One thread's share, added to the ledger when the thread is done.
 pub(super) struct Thread<'s> {
     scan: &'s Scan<'s>,
-    windows: Windows,
+    windows: Windows<'s>,
     files: u64,
     bytes: u64,
 }
 
 impl<'s> Thread<'s> {
     pub(super) fn new(scan: &'s Scan<'s>) -> Self {
-        Self { scan, windows: Windows::new(scan.core), files: 0, bytes: 0 }
+        let everywhere = scan.settings.suppress.report_unused;
+        let comments =
+            scan.comments.as_ref().map(|search| windows::Comments { search, everywhere });
+        Self { scan, windows: Windows::new(scan.core, comments), files: 0, bytes: 0 }
     }
 }
 
@@ -58,13 +63,13 @@ impl Worker for Thread<'_> {
             self.scan.problem(problem(ProblemKind::Unreadable, message));
         }
         match detected {
-            Ok(detected) => {
+            Ok((detected, marks)) => {
                 for message in detected.shortcomings {
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
                 self.account_for_lone_runs(&origin, detected.low_left_out);
-                if !detected.findings.is_empty() {
-                    self.keep(that_matter(detected.findings, &lines));
+                if !detected.findings.is_empty() || !marks.marks.is_empty() {
+                    self.conclude(&origin, detected.findings, &lines, &marks);
                 }
             }
             Err(panic) => {
@@ -99,32 +104,72 @@ impl Thread<'_> {
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
 
-    /// Keeps what was asked for and counts the rest.
-    fn keep(&self, findings: Vec<Finding>) {
-        let settings = self.scan.settings;
+    /// Adds a blob's findings to the ledger, those that a comment silences apart.
+    fn conclude(
+        &self,
+        origin: &Origin,
+        mut findings: Vec<Finding>,
+        lines: &Lines<'_>,
+        marks: &Marks,
+    ) {
+        let added = match lines {
+            Lines::Added(added) if !findings.is_empty() => Some(added()),
+            _ => None,
+        };
+        if let Some(added) = &added {
+            keep_those_on(added, &mut findings);
+        }
+        let findings = self.asked_for(findings);
+        let report_unused = self.scan.settings.suppress.report_unused;
+        if findings.is_empty() && !report_unused {
+            return;
+        }
+        if marks.more {
+            let message = format!("more than {MAX_MARKS} comments that silence: the rest do not");
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+        }
+        let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
+        let (shown, silenced) =
+            silence::part(findings, |finding| comments.silence(finding, added.as_ref()));
         self.scan.with_ledger(|ledger| {
-            for finding in findings {
-                if finding.class == Class::Example && !settings.include_examples {
-                    ledger.coverage.examples += 1;
-                } else if finding.class == Class::Leak
-                    && finding.confidence < settings.min_confidence
-                {
-                    ledger.coverage.below_confidence += 1;
-                } else {
-                    ledger.findings.push(finding);
-                }
+            ledger.findings.extend(shown);
+            ledger.silenced.extend(silenced);
+            ledger.coverage.warnings.append(&mut comments.warnings);
+            if report_unused {
+                ledger.unused.extend(comments.unused(origin));
             }
         });
     }
+
+    /// Those findings that were asked for; the rest are counted.
+    fn asked_for(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        let settings = self.scan.settings;
+        let (mut examples, mut below_confidence) = (0, 0);
+        findings.retain(|finding| {
+            if finding.class == Class::Example && !settings.include_examples {
+                examples += 1;
+                return false;
+            }
+            if finding.class == Class::Leak && finding.confidence < settings.min_confidence {
+                below_confidence += 1;
+                return false;
+            }
+            true
+        });
+        if examples + below_confidence > 0 {
+            self.scan.with_ledger(|ledger| {
+                ledger.coverage.examples += examples;
+                ledger.coverage.below_confidence += below_confidence;
+            });
+        }
+        findings
+    }
 }
 
-/// The findings of which a part stands on a line that matters.
-fn that_matter(mut findings: Vec<Finding>, lines: &Lines<'_>) -> Vec<Finding> {
-    if let Lines::Added(added) = lines {
-        let added = added();
-        findings.retain(|finding| {
-            finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
-        });
-    }
-    findings
+/// Drops the findings of which no part stands on one of the lines.
+fn keep_those_on(added: &AddedLines, findings: &mut Vec<Finding>) {
+    findings.retain(|finding| {
+        finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+    });
 }

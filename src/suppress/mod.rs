@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use jiff::civil::Date;
 
 use crate::model::finding::{Finding, RuleId};
-use crate::model::silenced::{Entry, Form};
+use crate::model::silenced::{Entry, Form, Unused};
 
 /// A file of suppressions that cannot be used. Never quotes a value: that may be a credential.
 #[derive(Debug, thiserror::Error)]
@@ -211,12 +211,12 @@ impl Suppressions {
     }
 
     /// The entries that fit no finding so far, and those that have expired, in the order of the lists.
-    pub fn unused(&self) -> impl Iterator<Item = Entry> {
+    pub fn unused(&self) -> impl Iterator<Item = Unused> {
         self.lists.iter().flat_map(|(list, used)| {
             (0..list.len()).filter_map(|index| {
                 let entry = list.entry(index);
                 let is_expired = entry.expires.is_some_and(|last| last < self.today);
-                (is_expired || !used[index]).then_some(entry)
+                (is_expired || !used[index]).then_some(Unused { entry, is_expired })
             })
         })
     }

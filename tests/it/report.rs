@@ -212,6 +212,7 @@ pub(crate) fn incomplete() -> Coverage {
             },
             Problem { path: None, kind: ProblemKind::Interrupted, message: "interrupted".into() },
         ],
+        warnings: Vec::new(),
         examples: 2,
         below_confidence: 1,
     }
@@ -225,7 +226,12 @@ pub(crate) fn written(
 ) -> String {
     let rules = rules();
     let mut bytes = Vec::new();
-    write(&Report { findings, coverage, rules: &rules }, options, &mut bytes).unwrap();
+    write(
+        &Report { findings, silenced: &[], unused: None, coverage, rules: &rules },
+        options,
+        &mut bytes,
+    )
+    .unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -302,7 +308,13 @@ fn writers_that_fail_are_reported() {
         }
     }
     let (findings, coverage, rules) = (samples(), incomplete(), rules());
-    let report = Report { findings: &findings, coverage: &coverage, rules: &rules };
+    let report = Report {
+        findings: &findings,
+        silenced: &[],
+        unused: None,
+        coverage: &coverage,
+        rules: &rules,
+    };
     for (format, write) in FORMATS {
         let error = write(&report, &Options::default(), &mut Full).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format}");

@@ -69,7 +69,13 @@ fn write_reports(
     outcome: &Outcome,
     rules: &RuleSet,
 ) -> Status {
-    let report = Report { findings: &outcome.findings, coverage: &outcome.coverage, rules };
+    let report = Report {
+        findings: &outcome.findings,
+        silenced: &outcome.silenced,
+        unused: settings.suppress.report_unused.then_some(&*outcome.unused),
+        coverage: &outcome.coverage,
+        rules,
+    };
     let readers = if settings.presentation.show_secrets { Readers::Owner } else { Readers::Anyone };
     let mut status = Status::Clean;
     for target in targets {
@@ -109,6 +115,12 @@ fn write_report(
         } else {
             report::Secrets::Redacted
         },
+        // What reads SARIF knows what suppressions are.
+        silenced: if presentation.show_silenced.unwrap_or(target.format == Format::Sarif) {
+            report::Listing::Listed
+        } else {
+            report::Listing::Counted
+        },
         color: if terminal::use_color(presentation.color, to_stdout) {
             report::Color::Ansi
         } else {
@@ -139,6 +151,10 @@ fn say_beside(targets: &[Target], settings: &Settings, inputs: &[Input], coverag
                 Some(path) => terminal::note(&format!("{}: {}", path.display(), problem.message)),
                 None => terminal::note(&problem.message),
             }
+        }
+        for warning in &coverage.warnings {
+            let at = format!("{}:{}", warning.path.display(), warning.line);
+            terminal::warning(&format!("{at}: {}", warning.message));
         }
     }
     let quiet = settings.presentation.verbosity == Verbosity::Quiet;

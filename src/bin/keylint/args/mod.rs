@@ -5,6 +5,7 @@
 //! has no default here, only its name in the help, so that "not given" can be told from "given".
 
 mod run;
+mod suppress;
 
 use std::path::PathBuf;
 
@@ -104,6 +105,10 @@ pub(crate) struct ScanArgs {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    /// List comments and entries that silence nothing, or have expired
+    #[arg(long, help_heading = "Known findings")]
+    pub(crate) report_unused: bool,
 
     #[command(flatten)]
     pub(crate) walk: WalkArgs,
@@ -238,6 +243,7 @@ impl ScanArgs {
             threads: self.walk.threads,
             ignore: switch(self.walk.ignore, self.walk.no_ignore),
             follow: switch(self.walk.follow, self.walk.no_follow),
+            report_unused: self.report_unused.then_some(true),
             ..self.run.options()
         }
     }

@@ -8,6 +8,8 @@ use keylint::config::schema::{Glob, Options, SizeLimit};
 use keylint::config::settings::{Color, FailOn, Format};
 use keylint::model::finding::Confidence;
 
+use super::suppress::SuppressArgs;
+
 /// What every command that scans takes.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -16,6 +18,9 @@ pub(crate) struct RunArgs {
 
     #[command(flatten)]
     pub(crate) findings: FindingArgs,
+
+    #[command(flatten)]
+    pub(crate) suppress: SuppressArgs,
 
     #[command(flatten)]
     pub(crate) paths: PathArgs,
@@ -137,7 +142,7 @@ impl RunArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
         let Self { report, findings, paths, .. } = self;
-        Options {
+        let mut options = Options {
             // Each report has its own: see `outputs`.
             format: None,
             fail_on: findings.fail_on,
@@ -151,7 +156,9 @@ impl RunArgs {
             verbose: switch(report.verbose, report.no_verbose),
             show_secrets: switch(report.show_secrets, report.no_show_secrets),
             ..Options::default()
-        }
+        };
+        self.suppress.add_to(&mut options);
+        options
     }
 }
 
