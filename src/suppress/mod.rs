@@ -79,6 +79,12 @@ pub trait List {
     /// The entry of this number, from 0.
     fn entry(&self, index: usize) -> Entry;
 
+    /// Whether the entry may well be about what keylint does not look for, as a hash of some value may. Such an entry
+    /// is not unused when it fits no finding.
+    fn is_general(&self, _index: usize) -> bool {
+        false
+    }
+
     /// Calls `hit` with the number of each entry that fits the finding, in their order, whether or not it has expired.
     fn matches(&mut self, subject: &Subject<'_>, hit: &mut dyn FnMut(usize));
 }
