@@ -42,7 +42,7 @@ pub(super) fn add(entry: &str, number: u64, list: &mut ForeignList) -> Result<()
     let number =
         list.push(number, entry, None, Carry::Findings { commit: commit.map(str::to_owned) });
     list.at_line(number, path, line, commit, concern);
-    if concern == Concern::Any {
+    if concern == Concern::Secrets {
         list.mark_general(number);
     }
     Ok(())

@@ -46,7 +46,7 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
             || finding.matched == "REDACTED";
         let commit = Some(finding.commit).filter(|commit| !commit.is_empty());
         let entry = list.push(line, what, None, Carry::Findings { commit: commit.clone() });
-        if concern == Concern::Any {
+        if concern == Concern::Secrets {
             list.mark_general(entry);
         }
         if is_redacted {

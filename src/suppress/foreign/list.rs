@@ -25,8 +25,10 @@ const MAX_LINES: u64 = 64;
 /// Which parts of a credential an entry of another tool is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Concern {
-    /// Any part: a rule that finds anything secret-looking.
+    /// Any part.
     Any,
+    /// Any part but key IDs: a rule that finds what looks secret, where no rule that knows better does.
+    Secrets,
     /// Parts of this kind.
     Only(PartKind),
 }
@@ -35,6 +37,7 @@ impl Concern {
     pub(super) fn covers(self, kind: PartKind) -> bool {
         match self {
             Self::Any => true,
+            Self::Secrets => kind != PartKind::AccessKeyId,
             Self::Only(only) => only == kind,
         }
     }
@@ -47,7 +50,7 @@ impl Concern {
         let id = id.to_ascii_lowercase();
         let id = id.rsplit_once('.').map_or(id.as_str(), |(_, name)| name);
         match id {
-            "generic-api-key" => return Some(Self::Any),
+            "generic-api-key" => return Some(Self::Secrets),
             "aws-access-token" => return Some(Self::Only(PartKind::AccessKeyId)),
             _ => {}
         }
