@@ -47,6 +47,8 @@ pub struct Options {
     pub foreign: Option<bool>,
     /// Whether findings that are silenced are listed.
     pub show_silenced: Option<bool>,
+    /// Whether input that cannot be scanned by its own making leaves the run complete.
+    pub allow_incomplete: Option<bool>,
     /// When to colour.
     pub color: Option<Color>,
     /// Whether only findings and problems are printed.
@@ -62,7 +64,7 @@ pub struct Options {
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 16] = [
+const KEYS: [(&str, &str); 17] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
@@ -76,6 +78,7 @@ const KEYS: [(&str, &str); 16] = [
     ("inline", TRUE_OR_FALSE),
     ("foreign", TRUE_OR_FALSE),
     ("show-silenced", TRUE_OR_FALSE),
+    ("allow-incomplete", TRUE_OR_FALSE),
     ("color", "must be \"auto\", \"always\" or \"never\""),
     ("quiet", TRUE_OR_FALSE),
     ("verbose", TRUE_OR_FALSE),
@@ -311,7 +314,7 @@ mod tests {
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
              ignore = false\nhidden = false\nfollow = true\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             inline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\nquiet = true\nverbose = false\n",
+             allow-incomplete = true\ninline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\nquiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -331,6 +334,7 @@ mod tests {
             inline: Some(false),
             foreign: Some(false),
             show_silenced: Some(true),
+            allow_incomplete: Some(true),
             color: Some(Color::Never),
             quiet: Some(true),
             verbose: Some(false),

@@ -186,6 +186,9 @@ pub struct Settings {
     pub fail_on: FailOn,
     /// Whose say-so about findings counts.
     pub suppress: Suppress,
+    /// Whether input that cannot be scanned by its own making (encrypted, of an unsupported format, cut off by a
+    /// shallow clone) is noted and leaves the run complete.
+    pub allow_incomplete: bool,
     /// How the result is shown; no business of the scan itself.
     pub presentation: Presentation,
 }
@@ -203,6 +206,7 @@ impl Default for Settings {
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
             suppress: Suppress { inline: true, foreign: true, report_unused: false },
+            allow_incomplete: false,
             presentation: Presentation {
                 format: Format::Text,
                 color: Color::Auto,
@@ -234,6 +238,7 @@ impl Settings {
         set(&mut self.suppress.inline, options.inline);
         set(&mut self.suppress.foreign, options.foreign);
         set(&mut self.suppress.report_unused, options.report_unused);
+        set(&mut self.allow_incomplete, options.allow_incomplete);
         set(&mut self.presentation.format, options.format);
         set(&mut self.presentation.color, options.color);
         set(&mut self.presentation.show_secrets, options.show_secrets);

@@ -119,7 +119,7 @@ impl Default for Tool {
 /// What a run scanned, what it left out on purpose, and what it could not scan.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Scan<'a> {
-    /// Whether everything that was asked for was scanned whole. If not, `problems` says what was not, and a report
+    /// Whether everything that was asked for was scanned whole, but for `gaps`. If not, `problems` says what was not, and a report
     /// without findings does not mean that there is nothing to find.
     complete: bool,
     /// The number of files scanned, standard input included.
@@ -145,6 +145,8 @@ pub(super) struct Scan<'a> {
     problems: Vec<Problem<'a>>,
     /// Comments that were to silence something and are not understood, sorted by path and line.
     warnings: Vec<Warning>,
+    /// Inputs that were not scanned, or not whole, and were allowed to be (`--allow-incomplete`), sorted by path.
+    gaps: Vec<Problem<'a>>,
 }
 
 impl<'a> Scan<'a> {
@@ -162,6 +164,7 @@ impl<'a> Scan<'a> {
             silenced_by_change: silenced::by_change(report.silenced),
             left_out: &coverage.left_out,
             problems: coverage.problems.iter().map(Problem::of).collect(),
+            gaps: coverage.gaps.iter().map(Problem::of).collect(),
             warnings: coverage
                 .warnings
                 .iter()

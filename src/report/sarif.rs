@@ -20,6 +20,7 @@ use super::json::Commit;
 use super::redact::{Glyph, Line, Redactor};
 use super::silenced::uselessness;
 use super::{Listing, Options, Report, percent_encoded};
+use crate::model::coverage::Problem;
 use crate::model::finding::{Class, Finding, Part, Severity};
 use crate::model::silenced::{Entry, Kind};
 use crate::rules::load::RuleSet;
@@ -297,36 +298,33 @@ fn artifact(path: &Path) -> ArtifactLocation {
 
 fn invocation(report: &Report, redactor: &Redactor) -> Invocation {
     let coverage = report.coverage;
-    let mut notifications: Vec<Notification> = coverage
-        .problems
-        .iter()
-        .map(|problem| {
-            let mut notification = Notification::builder()
-                .level(json!("error"))
-                .message(message(&plain(&problem.message)))
-                .descriptor(kind(json!(problem.kind)))
-                .build();
-            notification.locations = problem.path.as_deref().map(|path| {
-                let physical =
-                    PhysicalLocation::builder().artifact_location(artifact(path)).build();
-                vec![Location::builder().physical_location(physical).build()]
-            });
-            notification
-        })
-        .collect();
-    notifications.extend(coverage.warnings.iter().map(|warning| {
-        let said = redactor.words(&warning.message);
-        remark("warning", &said, &warning.path, warning.line)
-    }));
-    notifications.extend(report.unused.unwrap_or_default().iter().map(|unused| {
+    let problems = coverage.problems.iter().map(|problem| notification(problem, "error"));
+    let gaps = coverage.gaps.iter().map(|gap| notification(gap, "note"));
+    let warnings = coverage.warnings.iter().map(|warning| {
+        remark("warning", &redactor.words(&warning.message), &warning.path, warning.line)
+    });
+    let unused = report.unused.unwrap_or_default().iter().map(|unused| {
         let said = uselessness(unused);
-        let said = redactor.words(&said);
-        remark("note", &said, &unused.entry.path, unused.entry.line)
-    }));
+        remark("note", &redactor.words(&said), &unused.entry.path, unused.entry.line)
+    });
+    let notifications: Vec<_> = problems.chain(gaps).chain(warnings).chain(unused).collect();
     Invocation::builder()
         .execution_successful(coverage.is_complete())
         .tool_execution_notifications(notifications)
         .build()
+}
+
+fn notification(problem: &Problem, level: &str) -> Notification {
+    let mut notification = Notification::builder()
+        .level(json!(level))
+        .message(message(&plain(&problem.message)))
+        .descriptor(kind(json!(problem.kind)))
+        .build();
+    notification.locations = problem.path.as_deref().map(|path| {
+        let physical = PhysicalLocation::builder().artifact_location(artifact(path)).build();
+        vec![Location::builder().physical_location(physical).build()]
+    });
+    notification
 }
 
 fn remark(level: &str, said: &str, path: &Path, line: u64) -> Notification {

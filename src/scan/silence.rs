@@ -3,10 +3,16 @@
 use crate::model::blob::{AddedLines, Origin};
 use crate::model::coverage::Warning;
 use crate::model::finding::Finding;
-use crate::model::silenced::{Entry, Silenced, Unused};
+use crate::model::silenced::{Entry, Unused};
 use crate::rules::load::RuleSet;
 use crate::suppress::marks::Marks;
 use crate::suppress::{Directive, foreign, inline};
+
+/// A finding, and what silences it.
+pub(super) struct Judged {
+    pub(super) finding: Finding,
+    pub(super) silenced_by: Option<Entry>,
+}
 
 /// The comments of one blob.
 pub(super) struct Comments {
@@ -32,22 +38,18 @@ impl Comments {
         Self { directives: directives.into_iter().map(|one| (one, false)).collect(), warnings }
     }
 
-    /// The comment that silences the finding; the first, if several do. All of them count as used. `added` are the
+    /// Finds the comment that silences the finding; the first, if several do. All of them count as used. `added` are the
     /// lines that the scanned change adds, if it is one.
-    pub(super) fn silence(
-        &mut self,
-        finding: &Finding,
-        added: Option<&AddedLines>,
-    ) -> Option<Entry> {
+    pub(super) fn judge(&mut self, finding: Finding, added: Option<&AddedLines>) -> Judged {
         let mut silenced_by = None;
-        for (directive, used) in self.directives.iter_mut().filter(|(one, _)| one.fits(finding)) {
+        for (directive, used) in self.directives.iter_mut().filter(|(one, _)| one.fits(&finding)) {
             *used = true;
             if silenced_by.is_none() {
                 let is_new = added.is_some_and(|lines| lines.touch(directive.line, directive.line));
                 silenced_by = Some(directive.clone().entry(finding.origin.path(), is_new));
             }
         }
-        silenced_by
+        Judged { finding, silenced_by }
     }
 
     /// The comments that silenced nothing.
@@ -58,20 +60,4 @@ impl Comments {
             is_expired: false,
         })
     }
-}
-
-/// Parts what is silenced from what is not.
-pub(super) fn part(
-    findings: Vec<Finding>,
-    mut silence: impl FnMut(&Finding) -> Option<Entry>,
-) -> (Vec<Finding>, Vec<Silenced>) {
-    let mut silenced = Vec::new();
-    let mut shown = Vec::new();
-    for finding in findings {
-        match silence(&finding) {
-            Some(by) => silenced.push(Silenced { finding, by }),
-            None => shown.push(finding),
-        }
-    }
-    (shown, silenced)
 }

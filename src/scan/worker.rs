@@ -3,13 +3,13 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::silence::{self, Comments};
+use super::silence::Comments;
 use super::windows::{Progress, Windows};
 use super::{Scan, windows};
 use crate::detect::MAX_LONE_RUNS;
 use crate::model::blob::{AddedLines, Blob, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::{Class, Confidence, Finding};
+use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
 use crate::suppress::marks::{MAX_MARKS, Marks};
 
@@ -24,8 +24,7 @@ pub(super) struct Thread<'s> {
 impl<'s> Thread<'s> {
     pub(super) fn new(scan: &'s Scan<'s>) -> Self {
         let everywhere = scan.settings.suppress.report_unused;
-        let comments =
-            scan.comments.as_ref().map(|search| windows::Comments { search, everywhere });
+        let comments = scan.comments.map(|search| windows::Comments { search, everywhere });
         Self { scan, windows: Windows::new(scan.core, comments), files: 0, bytes: 0 }
     }
 }
@@ -68,6 +67,11 @@ impl Worker for Thread<'_> {
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
                 self.account_for_lone_runs(&origin, detected.low_left_out);
+                if detected.depends_on_path
+                    && let Some(sink) = self.scan.sink
+                {
+                    sink.depends_on_path(&origin);
+                }
                 if !detected.findings.is_empty() || !marks.marks.is_empty() {
                     self.conclude(&origin, detected.findings, &lines, &marks);
                 }
@@ -104,7 +108,7 @@ impl Thread<'_> {
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
 
-    /// Adds a blob's findings to the ledger, those that a comment silences apart.
+    /// Passes on a blob's findings, each with the comment that silences it if there is one.
     fn conclude(
         &self,
         origin: &Origin,
@@ -119,7 +123,6 @@ impl Thread<'_> {
         if let Some(added) = &added {
             keep_those_on(added, &mut findings);
         }
-        let findings = self.asked_for(findings);
         let report_unused = self.scan.settings.suppress.report_unused;
         if findings.is_empty() && !report_unused {
             return;
@@ -130,40 +133,14 @@ impl Thread<'_> {
             self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
         }
         let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
-        let (shown, silenced) =
-            silence::part(findings, |finding| comments.silence(finding, added.as_ref()));
+        let judged = findings.into_iter().map(|finding| comments.judge(finding, added.as_ref()));
+        self.scan.keep(judged.collect());
         self.scan.with_ledger(|ledger| {
-            ledger.findings.extend(shown);
-            ledger.silenced.extend(silenced);
             ledger.coverage.warnings.append(&mut comments.warnings);
             if report_unused {
                 ledger.unused.extend(comments.unused(origin));
             }
         });
-    }
-
-    /// Those findings that were asked for; the rest are counted.
-    fn asked_for(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
-        let settings = self.scan.settings;
-        let (mut examples, mut below_confidence) = (0, 0);
-        findings.retain(|finding| {
-            if finding.class == Class::Example && !settings.include_examples {
-                examples += 1;
-                return false;
-            }
-            if finding.class == Class::Leak && finding.confidence < settings.min_confidence {
-                below_confidence += 1;
-                return false;
-            }
-            true
-        });
-        if examples + below_confidence > 0 {
-            self.scan.with_ledger(|ledger| {
-                ledger.coverage.examples += examples;
-                ledger.coverage.below_confidence += below_confidence;
-            });
-        }
-        findings
     }
 }
 

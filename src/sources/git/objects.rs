@@ -2,7 +2,9 @@
 //! objects and whatever the pack reader cannot take.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +14,7 @@ use memmap2::Mmap;
 use rayon::ThreadPool;
 
 use super::GitError;
-use super::pack::{Index, Kind, Object, Pack, PackError};
+use super::pack::{Id, Index, Kind, Object, Pack, PackError};
 
 /// Alternates of alternates are followed this far, as git does.
 const MAX_ALTERNATES: usize = 5;
@@ -81,42 +83,46 @@ impl Store {
     }
 
     fn directory(&mut self, directory: &Path) {
-        let entries = match fs::read_dir(directory) {
-            Ok(entries) => entries,
-            Err(error) => return self.problems.push((directory.to_owned(), error.to_string())),
-        };
-        for entry in entries.flatten() {
-            let name = entry.file_name();
-            match name.to_str() {
-                Some("pack") => self.packs(&entry.path()),
-                Some(prefix) if prefix.len() == 2 => self.fan(prefix, &entry.path()),
+        for path in self.entries(directory) {
+            match path.file_name().and_then(OsStr::to_str) {
+                Some("pack") => self.packs(&path),
+                Some(prefix) if is_hex(prefix, 2) => self.fan(prefix, &path),
                 _ => {}
             }
         }
     }
 
     fn fan(&mut self, prefix: &str, directory: &Path) {
-        for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
-            if let Some(id) = entry
-                .file_name()
-                .to_str()
-                .and_then(|rest| Oid::from_str(&format!("{prefix}{rest}")).ok())
-            {
-                self.loose.push(id);
-            }
+        for path in self.entries(directory) {
+            let rest = path.file_name().and_then(OsStr::to_str).filter(|rest| is_hex(rest, 38));
+            self.loose.extend(rest.and_then(|rest| Oid::from_str(&format!("{prefix}{rest}")).ok()));
         }
     }
 
-    fn packs(&mut self, directory: &Path) {
-        let mut paths: Vec<PathBuf> = fs::read_dir(directory)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "pack"))
-            .collect();
+    /// The paths in a directory; what cannot be listed is a problem.
+    fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
+        let mut paths = Vec::new();
+        let mut fail =
+            |error: io::Error| self.problems.push((directory.to_owned(), error.to_string()));
+        match fs::read_dir(directory) {
+            Ok(entries) => {
+                for entry in entries {
+                    match entry {
+                        Ok(entry) => paths.push(entry.path()),
+                        Err(error) => fail(error),
+                    }
+                }
+            }
+            Err(error) => fail(error),
+        }
         paths.sort();
-        for path in paths {
+        paths
+    }
+
+    fn packs(&mut self, directory: &Path) {
+        let is_pack =
+            |path: &PathBuf| path.extension().is_some_and(|extension| extension == "pack");
+        for path in self.entries(directory).into_iter().filter(is_pack) {
             match Mapped::open(&path) {
                 Ok(mapped) => self.packs.push(mapped),
                 Err(error) => {
@@ -129,8 +135,32 @@ impl Store {
 
     /// How many objects there are, copies in several packs counted each.
     pub(crate) fn len(&self) -> usize {
-        let packed = |mapped: &Mapped| Index::parse(&mapped.index).map_or(0, |index| index.len());
-        self.packs.iter().map(packed).sum::<usize>() + self.loose.len()
+        self.indexes().map(|index| index.len()).sum::<usize>() + self.loose.len()
+    }
+
+    /// Whether an object is there, be it readable or not. Objects of packs that only libgit2 can read are not known of.
+    pub(crate) fn contains(&self, id: &Id) -> bool {
+        self.indexes().any(|index| index.find(id).is_some())
+            || self.loose.binary_search_by(|loose| loose.as_bytes().cmp(id)).is_ok()
+    }
+
+    /// Hands these objects to a worker, each once and in no order, one worker for each thread of `pool`. Returns what
+    /// could not be read.
+    pub(crate) fn read<W: FnMut(Object<'_>)>(
+        &self,
+        ids: &[Id],
+        pool: &ThreadPool,
+        stop: impl Fn() -> bool + Sync,
+        worker: impl Fn() -> W + Sync,
+    ) -> Vec<Unread> {
+        let mut ids: Vec<Oid> = ids.iter().filter_map(|id| Oid::from_bytes(id).ok()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        self.singly(&ids, pool, |_| true, stop, worker)
+    }
+
+    fn indexes(&self) -> impl Iterator<Item = Index<'_>> {
+        self.packs.iter().filter_map(|mapped| Index::parse(&mapped.index).ok())
     }
 
     /// Hands every object of a wanted kind to a worker, each once, one worker for each thread of `pool`. `kinds` says
@@ -267,6 +297,11 @@ impl Mapped {
             index: map(&path.with_extension("idx"))?,
         })
     }
+}
+
+/// Whether a file name is that many hexadecimal digits, as git writes them.
+fn is_hex(name: &str, digits: usize) -> bool {
+    name.len() == digits && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn kind_of(kind: ObjectType) -> Option<Kind> {

@@ -10,7 +10,7 @@ mod index;
 mod walk;
 
 pub(crate) use index::{Id, Index};
-pub(crate) use walk::{Failed, Object, Pack};
+pub(crate) use walk::{Object, Pack};
 
 /// Kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

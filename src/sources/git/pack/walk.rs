@@ -126,11 +126,6 @@ impl<'a> Pack<'a> {
         Ok(())
     }
 
-    /// How many objects the pack holds.
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     /// Rebuilds every object whose chain is of a wanted kind and hands it to a worker, one worker for each thread of
     /// `pool`. Returns what could not be rebuilt. `stop` ends the walk early.
     pub(crate) fn walk<W: FnMut(Object<'_>)>(
