@@ -48,7 +48,7 @@ fn value(placeholder: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }
 
 /// Replaces the digests in a file of another tool by what the tool works out over the tree.

@@ -44,6 +44,7 @@ fn run() -> Status {
         Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
         Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
         Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),
+        Command::Migrate(args) => to_stdout(|out| commands::migrate::run(args, out)),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

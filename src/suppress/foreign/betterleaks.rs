@@ -1,9 +1,9 @@
 //! `.betterleaksignore`: SHA-256 digests of values, plain or keyed; what betterleaks 1 wrote there, fingerprints as in
 //! `.gitleaksignore`, is read, too.
 
+use super::carry::Carry;
 use super::hex;
 use super::list::{Digest, ForeignList, Scope};
-use super::migrate::Carry;
 use super::{Problem, gitleaks_ignore};
 use crate::model::secret::Secret;
 
@@ -48,7 +48,7 @@ fn add(
     } else {
         Digest::Sha256(digest)
     };
-    let number = list.push(number, "the value of this digest", None, Carry::findings());
+    let number = list.push(number, "the value of this digest", None, Carry::credentials());
     list.mark_general(number);
     list.of_digest(number, digest, Scope::Anywhere);
     Ok(())

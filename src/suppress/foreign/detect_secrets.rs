@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::carry::Carry;
 use super::dialect::Dialect;
 use super::list::{Digest, ForeignList, Scope, normal};
-use super::migrate::Carry;
 use super::pattern::{Allow, Compiler, Target};
 use super::{Lines, Problem, hex, json_problem};
+
+/// How the reason of an entry starts that an audit says is a leak.
+pub(super) const REAL: &str = "labelled a real secret";
 
 /// The name of a filter, up to what it is about.
 const EXCLUDES: &str = "detect_secrets.filters.regex.should_exclude_";
@@ -74,32 +77,58 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
     // The results are sorted by file as they are written; one that was sorted by hand is found from the start.
     let mut lines = Lines::new(text);
     for (file, found) in &baseline.results {
+        let mut values: BTreeMap<[u8; 20], Known> = BTreeMap::new();
         for found in found {
             let line = lines.of_next(&format!("\"{}\"", found.hashed_secret));
-            add(file, found, line, list).map_err(|problem| (line, problem))?;
+            let digest = hex(&found.hashed_secret).ok_or_else(|| {
+                let expected = "a SHA-1 digest of 40 hexadecimal digits";
+                (line, format!("`hashed_secret` must be {expected}"))
+            })?;
+            if OTHERS.contains(&found.kind.as_str()) {
+                list.pass_over(line, format!("{} of detect-secrets", found.kind));
+            } else {
+                values.entry(digest).or_insert_with(|| Known::new(line)).add(found);
+            }
+        }
+        for (digest, known) in values {
+            known.add_to(list, file, digest);
         }
     }
     Ok(())
 }
 
-fn add(file: &str, found: &Found, line: u64, list: &mut ForeignList) -> Result<(), String> {
-    let digest = hex(&found.hashed_secret)
-        .ok_or("`hashed_secret` must be a SHA-1 digest of 40 hexadecimal digits")?;
-    if OTHERS.contains(&found.kind.as_str()) {
-        list.pass_over(line, format!("{} of detect-secrets", found.kind));
-        return Ok(());
+/// A value in a file, which several plugins may have found.
+struct Known {
+    line: u64,
+    kinds: Vec<String>,
+    is_secret: Option<bool>,
+}
+
+impl Known {
+    fn new(line: u64) -> Self {
+        Self { line, kinds: Vec::new(), is_secret: None }
     }
-    let reason = found.is_secret.map(|is_secret| {
-        let label = if is_secret { "labelled a real secret" } else { "labelled a false positive" };
-        format!("{label} in an audit")
-    });
-    let what = format!("a value in {file} ({})", found.kind);
-    let entry = list.push(line, what, reason, Carry::findings());
-    if found.kind != "AWS Access Key" {
-        list.mark_general(entry);
+
+    fn add(&mut self, found: &Found) {
+        self.kinds.push(found.kind.clone());
+        self.is_secret = match (self.is_secret, found.is_secret) {
+            (Some(true), _) | (_, Some(true)) => Some(true),
+            (one, other) => one.or(other),
+        };
     }
-    list.of_digest(entry, Digest::Sha1(digest), Scope::File(normal(file).into()));
-    Ok(())
+
+    fn add_to(self, list: &mut ForeignList, file: &str, digest: [u8; 20]) {
+        let reason = self.is_secret.map(|is_secret| {
+            let label = if is_secret { REAL } else { "labelled a false positive" };
+            format!("{label} in an audit")
+        });
+        let what = format!("a value in {file} ({})", self.kinds.join(", "));
+        let entry = list.push(self.line, what, reason, Carry::findings());
+        if self.kinds.iter().all(|kind| kind != "AWS Access Key") {
+            list.mark_general(entry);
+        }
+        list.of_digest(entry, Digest::Sha1(digest), Scope::File(normal(file).into()));
+    }
 }
 
 fn filters(filters: &[Filter], text: &str, list: &mut ForeignList) -> Result<(), Problem> {

@@ -1,9 +1,9 @@
 //! `.gitallowed` of git-secrets: one extended regular expression a line, held against `path:number:line`.
 
 use super::Problem;
+use super::carry::Carry;
 use super::dialect::Dialect;
 use super::list::ForeignList;
-use super::migrate::Carry;
 use super::pattern::{Allow, Compiler, Target};
 
 pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {

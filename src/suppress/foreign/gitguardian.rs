@@ -3,9 +3,9 @@
 
 use sha2::{Digest as _, Sha256};
 
+use super::carry::Carry;
 use super::dialect::Dialect;
 use super::list::{Digest, ForeignList, Scope};
-use super::migrate::Carry;
 use super::pattern::{Allow, Compiler};
 use super::yaml::{self, Node, Value};
 use super::{Problem, hex};
@@ -89,7 +89,7 @@ fn add_match(ignored: &Node, list: &mut ForeignList) -> Result<(), Problem> {
         Some(digest) => ("the credential of this digest", Some(Digest::GitGuardian(digest))),
         None => ("a value", None),
     };
-    let entry = list.push(ignored.line, what, name.map(str::to_owned), Carry::findings());
+    let entry = list.push(ignored.line, what, name.map(str::to_owned), Carry::credentials());
     list.mark_general(entry);
     match digest {
         Some(digest) => list.of_digest(entry, digest, Scope::Anywhere),

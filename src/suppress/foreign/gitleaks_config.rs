@@ -9,9 +9,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Problem;
+use super::carry::{self, Carry, Conditions};
 use super::dialect::Dialect;
 use super::list::{Concern, ForeignList};
-use super::migrate::{self, Carry, Conditions};
 use super::pattern::{Allow, Compiler, Condition, Pattern, Target};
 
 type Value<'t> = Spanned<DeValue<'t>>;
@@ -242,11 +242,11 @@ impl Written<'_> {
             let plain = word.len() < 16 && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
             plain.then(|| format!("(?i).*{word}.*"))
         };
-        let texts = texts.iter().map(|(_, text)| migrate::value(text));
+        let texts = texts.iter().map(|(_, text)| carry::value(text));
         let values: Vec<String> =
             texts.chain(words.iter().map(|(_, word)| of_word(word))).collect::<Option<_>>()?;
         let globs: Vec<String> =
-            paths.iter().map(|(_, path)| migrate::glob(path)).collect::<Option<_>>()?;
+            paths.iter().map(|(_, path)| carry::glob(path)).collect::<Option<_>>()?;
         let commits: Vec<String> = commits.iter().map(|(_, id)| (*id).to_owned()).collect();
         let entries = match condition {
             Condition::One => Conditions::each(&globs, &values, &commits),

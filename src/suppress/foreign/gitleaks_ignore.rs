@@ -4,8 +4,8 @@
 //! that is what gitleaks does with it, and what `keylint migrate` mends.
 
 use super::Problem;
+use super::carry::Carry;
 use super::list::{Concern, ForeignList};
-use super::migrate::Carry;
 
 pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
     for (number, line) in (1..).zip(text.lines()) {
@@ -39,8 +39,12 @@ pub(super) fn add(entry: &str, number: u64, list: &mut ForeignList) -> Result<()
         list.pass_over(number, format!("rule {rule} of gitleaks"));
         return Ok(());
     };
-    let number =
-        list.push(number, entry, None, Carry::Findings { commit: commit.map(str::to_owned) });
+    let number = list.push(
+        number,
+        entry,
+        None,
+        Carry::Findings { commit: commit.map(str::to_owned), anywhere: false },
+    );
     list.at_line(number, path, line, commit, concern);
     if concern == Concern::Secrets {
         list.mark_general(number);

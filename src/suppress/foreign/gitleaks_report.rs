@@ -5,8 +5,8 @@
 
 use serde::Deserialize;
 
+use super::carry::Carry;
 use super::list::{Concern, ForeignList, Scope, normal};
-use super::migrate::Carry;
 use super::{Lines, Problem, json_problem};
 use crate::model::secret::Secret;
 
@@ -45,7 +45,12 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
             || finding.secret.ends_with("...")
             || finding.matched == "REDACTED";
         let commit = Some(finding.commit).filter(|commit| !commit.is_empty());
-        let entry = list.push(line, what, None, Carry::Findings { commit: commit.clone() });
+        let entry = list.push(
+            line,
+            what,
+            None,
+            Carry::Findings { commit: commit.clone(), anywhere: false },
+        );
         if concern == Concern::Secrets {
             list.mark_general(entry);
         }

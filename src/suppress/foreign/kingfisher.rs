@@ -5,8 +5,8 @@
 //! its own file, or wherever that was moved to.
 
 use super::Problem;
+use super::carry::Carry;
 use super::list::{Digest, ForeignList, Scope, normal};
-use super::migrate::Carry;
 use super::yaml::{self, Node};
 
 /// What such a file starts with, below comments.

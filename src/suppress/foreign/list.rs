@@ -12,7 +12,7 @@ use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_64;
 
-use super::migrate::Carry;
+use super::carry::Carry;
 use super::pattern::Allow;
 use crate::model::finding::{Part, PartKind};
 use crate::model::secret::Secret;

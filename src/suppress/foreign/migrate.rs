@@ -1,196 +1,192 @@
-//! How what another tool was told goes into keylint's own form.
+//! What other tools were told, as entries of keylint's own: those that can be said, and of the rest why not.
 
-/// How an entry is carried over.
+use std::collections::{BTreeSet, HashSet};
+use std::fmt::Write;
+use std::path::PathBuf;
+
+use super::carry::{Carry, Conditions};
+use super::{ForeignList, detect_secrets};
+use crate::suppress::{List, Subject};
+
+/// An `[[allow]]` entry to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Carry {
-    /// As `[[allow]]` entries under these conditions.
-    Conditions(Vec<Conditions>),
-    /// As one `[[allow]]` entry for each finding that it silences: what the entry says of a value or a line cannot be
-    /// said in keylint's form, and the finding can.
-    Findings {
-        /// The commit in which to look for it, if the entry names one.
-        commit: Option<String>,
-    },
+pub struct NewEntry {
+    /// Under which conditions it silences.
+    pub conditions: Conditions,
+    /// Why: what it comes from, and what was said there.
+    pub reason: String,
 }
 
-/// The conditions of an `[[allow]]` entry, all of which must hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Conditions {
-    /// A glob of paths.
-    pub path: Option<String>,
-    /// A pattern of the whole value.
-    pub value: Option<String>,
-    /// A commit.
-    pub commit: Option<String>,
+/// An entry that is not carried over, or not without a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The file it stands in.
+    pub path: PathBuf,
+    /// Its line.
+    pub line: u64,
+    /// What is to be said.
+    pub words: String,
 }
 
-impl Carry {
-    /// By the findings, wherever they are.
-    pub(super) fn findings() -> Self {
-        Self::Findings { commit: None }
-    }
-
-    /// As a path.
-    pub(super) fn path(glob: &str) -> Self {
-        let path = Some(glob.to_owned());
-        Self::Conditions(vec![Conditions { path, ..Conditions::default() }])
-    }
-
-    /// As a path, if a glob says the same as this regular expression.
-    pub(super) fn path_pattern(pattern: &str) -> Self {
-        glob(pattern).map_or_else(Self::findings, |glob| Self::path(&glob))
-    }
-
-    /// As a value; a pattern that is no plain text may mean something else in keylint's dialect.
-    pub(super) fn value_pattern(pattern: &str) -> Self {
-        value(pattern).map_or_else(Self::findings, |value| {
-            Self::Conditions(vec![Conditions { value: Some(value), ..Conditions::default() }])
-        })
-    }
+/// What becomes of the entries of other tools' files.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What is written.
+    pub entries: Vec<NewEntry>,
+    /// What is not carried, and why.
+    pub left: Vec<Remark>,
+    /// What is carried and should be looked at.
+    pub doubts: Vec<Remark>,
+    /// The conditions that need no further entry.
+    known: HashSet<Conditions>,
 }
 
-impl Conditions {
-    /// An entry for each of the criteria.
-    pub(super) fn each(paths: &[String], values: &[String], commits: &[String]) -> Vec<Self> {
-        let path = |path: &String| Self { path: Some(path.clone()), ..Self::default() };
-        let value = |value: &String| Self { value: Some(value.clone()), ..Self::default() };
-        let commit = |commit: &String| Self { commit: Some(commit.clone()), ..Self::default() };
-        let (paths, values) = (paths.iter().map(path), values.iter().map(value));
-        paths.chain(values).chain(commits.iter().map(commit)).collect()
-    }
-
-    /// An entry for each way to take one criterion of every kind that there is; `None` if these are too many.
-    pub(super) fn all(
-        paths: &[String],
-        values: &[String],
-        commits: &[String],
-    ) -> Option<Vec<Self>> {
-        /// Nobody would want to read more of them, and a hostile list would make millions.
-        const MOST: usize = 100;
-        let ways = [paths, values, commits].into_iter().map(|texts| texts.len().max(1));
-        if ways.fold(1, usize::saturating_mul) > MOST {
-            return None;
-        }
-        let each = |texts: &[String]| -> Vec<Option<String>> {
-            if texts.is_empty() { vec![None] } else { texts.iter().cloned().map(Some).collect() }
-        };
-        let mut entries = Vec::new();
-        for path in each(paths) {
-            for value in each(values) {
-                for commit in each(commits) {
-                    entries.push(Self { path: path.clone(), value: value.clone(), commit });
-                }
-            }
-        }
-        Some(entries)
-    }
-}
-
-/// What a pattern that is searched for in a value says of the whole value, if it is simple enough to be sure, and holds
-/// no whole value itself.
-pub(super) fn value(pattern: &str) -> Option<String> {
-    /// From this length on, plain text may be a credential, which does not belong into another file.
-    const LONGEST: usize = 16;
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '/' | '+' | '=');
-    let (from_start, body) =
-        pattern.strip_prefix('^').map_or((false, pattern), |body| (true, body));
-    let (to_end, body) = body.strip_suffix('$').map_or((false, body), |body| (true, body));
-    let longest = body.split(|c| !plain(c)).map(str::len).max().unwrap_or(0);
-    if body.is_empty() || longest >= LONGEST {
-        return None;
-    }
-    // `.` and `.*` mean the same everywhere; other operators are left to the eye of whoever migrates.
-    if !body.chars().all(|c| plain(c) || matches!(c, '.' | '*')) || body.starts_with('*') {
-        return None;
-    }
-    let before = if from_start { "" } else { ".*" };
-    let after = if to_end { "" } else { ".*" };
-    Some(format!("{before}{body}{after}"))
-}
-
-/// The glob that says the same as a regular expression searched for in a path, if there is one: plain text, `\.`, and
-/// `.*` or `[^/]*` in it.
-pub(super) fn glob(pattern: &str) -> Option<String> {
-    let (anchored, mut rest) = match pattern {
-        _ if pattern.starts_with("(^|/)") => (false, &pattern[5..]),
-        _ if pattern.starts_with("(?:^|/)") => (false, &pattern[7..]),
-        _ if pattern.starts_with("^.*/") => (false, &pattern[4..]),
-        _ if pattern.starts_with('^') => (true, &pattern[1..]),
-        // Anything may stand before it, also within a name: `test/` fits `latest/x`.
-        _ => {
-            let name = pattern.strip_prefix(".*").unwrap_or(pattern).strip_suffix('$')?;
-            return literal(name).filter(|name| !name.contains('/')).map(|name| format!("*{name}"));
-        }
-    };
-    let is_prefix = !rest.ends_with('$') && {
-        rest = rest.strip_suffix(".*").unwrap_or(rest);
-        true
-    };
-    rest = rest.strip_suffix('$').unwrap_or(rest);
-    let mut glob = String::new();
-    for piece in rest.split_inclusive("[^/]*") {
-        match piece.strip_suffix("[^/]*") {
-            Some(text) => {
-                glob.push_str(&literal(text)?);
-                glob.push('*');
-            }
-            None => glob.push_str(&literal(piece)?),
-        }
-    }
-    if is_prefix {
-        // Only a whole directory is certain to mean the same.
-        glob.push_str(if glob.ends_with('/') { "**" } else { return None });
-    }
-    Some(if anchored { format!("/{glob}") } else { format!("**/{glob}") })
-}
-
-/// The text that a regular expression without operators stands for.
-fn literal(pattern: &str) -> Option<String> {
-    let mut text = String::new();
-    let mut characters = pattern.chars();
-    while let Some(next) = characters.next() {
-        match next {
-            '\\' => match characters.next()? {
-                escaped @ ('.' | '/' | '-' | '_') => text.push(escaped),
-                _ => return None,
-            },
-            '/' | '-' | '_' | ' ' => text.push(next),
-            _ if next.is_alphanumeric() => text.push(next),
-            _ => return None,
-        }
-    }
-    (!text.is_empty()).then_some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn globs_say_the_same_as_their_patterns_or_are_none() {
-        for (pattern, expected) in [
-            (r"^docs/", Some("/docs/**")),
-            (r"^docs/.*", Some("/docs/**")),
-            (r"(^|/)test/", Some("**/test/**")),
-            (r"^src/a\.py$", Some("/src/a.py")),
-            (r"^src/[^/]*\.py$", Some("/src/*.py")),
-            (r"\.lock$", Some("*.lock")),
-            (r".*\.lock$", Some("*.lock")),
-            (r"test/", None),
-            (r"^docs", None),
-            (r"(.*?)(jpg|gif)$", None),
-            (r"a.c$", None),
-            ("", None),
+impl NewEntry {
+    /// The entry as it stands in `keylint.toml`, with a blank line before it.
+    pub fn to_toml(&self) -> String {
+        let Conditions { path, value, commit, fingerprint } = &self.conditions;
+        let mut text = String::from("\n[[allow]]\n");
+        let reason = Some(self.reason.clone());
+        for (key, written) in [
+            ("path", path),
+            ("value", value),
+            ("commit", commit),
+            ("fingerprint", fingerprint),
+            ("reason", &reason),
         ] {
-            assert_eq!(glob(pattern).as_deref(), expected, "{pattern}");
+            if let Some(written) = written {
+                let quoted = toml::Value::String(written.clone());
+                let _ = writeln!(text, "{key} = {quoted}");
+            }
+        }
+        text
+    }
+}
+
+/// Whether an entry may be about a commit that is no longer in the tree, so that the history has to be searched for
+/// what it silences.
+pub fn needs_history(lists: &[ForeignList]) -> bool {
+    let names_commit = |carry: &Carry| matches!(carry, Carry::Findings { commit: Some(_), .. });
+    lists.iter().any(|list| (0..list.len()).any(|index| names_commit(list.carry(index))))
+}
+
+/// What becomes of the entries of `lists`, where `subjects` are the findings that nothing else silences, and `config` is
+/// the text of the file that is written to: what it has already is not written again.
+pub fn plan(lists: &mut [ForeignList], subjects: &[Subject<'_>], config: &str) -> Plan {
+    let mut plan = Plan { known: written(config), ..Plan::default() };
+    let mut hits: Vec<Vec<Vec<usize>>> =
+        lists.iter().map(|list| vec![Vec::new(); list.len()]).collect();
+    for (number, subject) in subjects.iter().enumerate() {
+        for (list, hits) in lists.iter_mut().zip(&mut hits) {
+            list.matches(subject, &mut |entry| hits[entry].push(number));
+        }
+    }
+    let mut covered: BTreeSet<usize> = BTreeSet::new();
+    let by_list = || lists.iter().zip(&hits);
+    for (list, hits) in by_list() {
+        for (index, hits) in hits.iter().enumerate() {
+            if let Carry::Conditions(conditions) = list.carry(index) {
+                covered.extend(hits);
+                plan.add_all(conditions, &reason(list, index));
+            }
+        }
+    }
+    for (list, hits) in by_list() {
+        for (index, hits) in hits.iter().enumerate() {
+            if let Carry::Findings { anywhere, .. } = list.carry(index) {
+                let found: Vec<&Subject<'_>> = hits
+                    .iter()
+                    .filter(|hit| !covered.contains(hit))
+                    .map(|hit| &subjects[*hit])
+                    .collect();
+                plan.add_findings(list, index, &found, *anywhere, hits.is_empty());
+            }
+        }
+        for passed_over in list.passed_over() {
+            plan.left.push(Remark {
+                path: list.path().to_owned(),
+                line: passed_over.line,
+                words: format!("{}: nothing that keylint looks for", passed_over.about),
+            });
+        }
+    }
+    plan.left.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+    plan
+}
+
+/// The conditions of the `[[allow]]` entries in a configuration; none, if it cannot be read.
+fn written(config: &str) -> HashSet<Conditions> {
+    let table: toml::Table = config.parse().unwrap_or_default();
+    let entries = table.get("allow").and_then(toml::Value::as_array);
+    let conditions = |entry: &toml::Value| {
+        let text = |key: &str| entry.get(key).and_then(toml::Value::as_str).map(str::to_owned);
+        let is_narrower = ["rule", "account", "expires"].iter().any(|key| entry.get(key).is_some());
+        (!is_narrower).then(|| Conditions {
+            path: text("path"),
+            value: text("value"),
+            commit: text("commit"),
+            fingerprint: text("fingerprint"),
+        })
+    };
+    entries.into_iter().flatten().filter_map(conditions).collect()
+}
+
+/// Where an entry comes from, and what was said there.
+fn reason(list: &ForeignList, index: usize) -> String {
+    let entry = list.entry(index);
+    let source = format!("from {} line {}", entry.path.display(), entry.line);
+    match entry.reason {
+        Some(reason) => format!("{reason} ({source})"),
+        None => source,
+    }
+}
+
+impl Plan {
+    fn add_all(&mut self, conditions: &[Conditions], reason: &str) {
+        for conditions in conditions {
+            if self.known.insert(conditions.clone()) {
+                let (conditions, reason) = (conditions.clone(), reason.to_owned());
+                self.entries.push(NewEntry { conditions, reason });
+            }
         }
     }
 
-    #[test]
-    fn values_are_whole_in_keylints_form() {
-        assert_eq!(value("EXAMPLE$").as_deref(), Some(".*EXAMPLE"));
-        assert_eq!(value("^AKIA.*TEST").as_deref(), Some("AKIA.*TEST.*"));
-        assert_eq!(value("(a|b)"), None);
-        assert_eq!(value("AKIAIOSFODNN7EXAMPLE"), None);
+    /// An entry for each finding that a foreign one silences; those that another entry covers are left out before.
+    fn add_findings(
+        &mut self,
+        list: &ForeignList,
+        index: usize,
+        found: &[&Subject<'_>],
+        anywhere: bool,
+        is_idle: bool,
+    ) {
+        let entry = list.entry(index);
+        let remark = |words: &str| Remark {
+            path: entry.path.clone(),
+            line: entry.line,
+            words: words.to_owned(),
+        };
+        if is_idle {
+            self.left.push(remark(&format!("{}: silences nothing that keylint finds", entry.what)));
+            return;
+        }
+        let reason = reason(list, index);
+        if !found.is_empty() && reason.starts_with(detect_secrets::REAL) {
+            self.doubts.push(remark(&format!(
+                "{}: {}; revoke it",
+                entry.what,
+                detect_secrets::REAL
+            )));
+        }
+        let conditions: Vec<Conditions> = found
+            .iter()
+            .map(|subject| {
+                let finding = subject.finding;
+                let fingerprint = if anywhere { finding.credential } else { finding.fingerprint };
+                let fingerprint = Some(fingerprint.to_string());
+                Conditions { fingerprint, ..Conditions::default() }
+            })
+            .collect();
+        self.add_all(&conditions, &reason);
     }
 }

@@ -4,6 +4,7 @@
 //! is an error with its line; entries about what keylint does not look for are passed over and counted.
 
 mod betterleaks;
+pub mod carry;
 mod detect_secrets;
 mod dialect;
 mod git_secrets;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use ignore::gitignore::GitignoreBuilder;
 
 use super::Problem;
+use super::carry::Carry;
 use super::list::{ForeignList, Scope};
-use super::migrate::Carry;
 use crate::model::secret::Secret;
 
 /// The line between the two parts.
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        let entry = list.push(number, "a value", None, Carry::findings());
+        let entry = list.push(number, "a value", None, Carry::credentials());
         list.mark_general(entry);
         list.of_value(entry, Secret::new(line.as_bytes()), Scope::Anywhere);
     }
