@@ -213,10 +213,10 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     Ok(Outcome { findings, silenced, unused, coverage })
 }
 
-/// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
+/// The order of findings in every report. `commits` are numbered from the oldest; what stands in none of them comes last.
 fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord + use<'a> {
     let commit = finding.origin.commit().and_then(|commit| commits.get(&commit.id).copied());
-    (commit, finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
+    (commit.unwrap_or(usize::MAX), finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
 }
 
 /// What all threads add to.

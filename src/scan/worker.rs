@@ -49,7 +49,8 @@ impl Worker for Thread<'_> {
             self.windows.detect(scan.detector, &origin, content, &stop, &mut read)
         }));
         // What could not even be opened was not scanned, and a message is no file.
-        let is_file = !matches!(origin, Origin::Message { .. });
+        let is_file =
+            !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         let problem =
