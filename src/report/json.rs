@@ -135,6 +135,8 @@ pub(super) struct Scan<'a> {
     examples: u64,
     /// The number of findings that are not in the report since their confidence is below what was asked for.
     below_confidence: u64,
+    /// The number of findings that are not in the report since the configuration disables their rules.
+    disabled: u64,
     /// The number of findings that are known and accepted, by the form of what silences them: `keylint:allow`,
     /// `[[allow]]`, `baseline`, `policy`, or another tool's token or file name. Forms that did not occur are absent.
     silenced: BTreeMap<&'static str, u64>,
@@ -161,6 +163,7 @@ impl<'a> Scan<'a> {
             findings: report.findings.len() as u64,
             examples: coverage.examples,
             below_confidence: coverage.below_confidence,
+            disabled: coverage.disabled,
             silenced: silenced::by_form(report.silenced),
             silenced_by_change: silenced::by_change(report.silenced),
             left_out: &coverage.left_out,
