@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::settings::{Color, FailOn, Format};
+use super::tables::{TABLES, Tables};
 use crate::model::finding::Confidence;
 use crate::model::span::{LineCursor, Position};
 
@@ -61,6 +62,9 @@ pub struct Options {
     /// Whether what silences nothing is listed. Typed only: it concerns one run.
     #[serde(skip)]
     pub report_unused: Option<bool>,
+    /// What the tables say.
+    #[serde(skip)]
+    pub tables: Tables,
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
@@ -130,8 +134,14 @@ impl Options {
             cursor.advance(&text.as_bytes()[..span.map_or(0, |span| span.start)]);
             ConfigError::Content { path: path.into(), at: cursor.position(), problem }
         };
-        let table = DeTable::parse(text)
+        let mut table = DeTable::parse(text)
             .map_err(|error| fail(error.span(), format!("not TOML: {}", error.message())))?;
+        let line = |at: usize| {
+            let before = &text.as_bytes()[..at];
+            memchr::memchr_iter(b'\n', before).count() as u64 + 1
+        };
+        let tables = Tables::take(table.get_mut(), &line)
+            .map_err(|(span, problem)| fail(Some(span), problem))?;
         let mut places: Vec<(String, Range<usize>, Range<usize>)> = table
             .get_ref()
             .iter()
@@ -142,7 +152,7 @@ impl Options {
         if let Some((key, span, _)) = unknown {
             return Err(fail(Some(span.clone()), unknown_key(key)));
         }
-        Self::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+        let options = Self::deserialize(Deserializer::from(table.clone())).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let place = places.iter().find(|(_, key, value)| key.start <= at && at < value.end);
             match place.and_then(|(key, _, value)| {
@@ -155,7 +165,8 @@ impl Options {
                 // Every error concerns the value of a key; if one does not, its text may quote a value.
                 None => fail(error.span(), "not a keylint configuration".into()),
             }
-        })
+        })?;
+        Ok(Self { tables, ..options })
     }
 }
 
@@ -179,16 +190,18 @@ fn unknown_key(key: &str) -> String {
     if let Some(name) = positive {
         return format!("unknown key `{key}`: write `{name} = false`");
     }
-    let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
+    let known: Vec<&str> = KEYS.iter().chain(&TABLES[..3]).map(|(key, _)| *key).collect();
     let known = known.join(", ");
-    // A key is named if it can be a slip of the pen; what has digits in it may be a credential.
-    let nameable =
-        key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
-    if nameable {
+    if is_nameable(key) {
         format!("unknown key `{key}`; known are {known}")
     } else {
         format!("unknown key; known are {known}")
     }
+}
+
+/// Whether a key may be named in a message: if it can be a slip of the pen; what has digits in it may be a credential.
+pub(super) fn is_nameable(key: &str) -> bool {
+    key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'))
 }
 
 /// A pattern of paths in `.gitignore` syntax, known to be one.
@@ -340,6 +353,7 @@ mod tests {
             verbose: Some(false),
             show_secrets: None,
             report_unused: None,
+            tables: Tables::default(),
         };
         assert_eq!(rest, expected);
     }

@@ -1,9 +1,11 @@
 //! The resolved settings of a run: every choice made, no options left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::schema::{Options, SizeLimit};
+use super::tables::RuleOverride;
 use crate::model::finding::{Confidence, Severity};
 
 /// How a report is written.
@@ -158,8 +160,19 @@ pub struct Suppress {
     pub inline: bool,
     /// Other tools' comments and files.
     pub foreign: bool,
+    /// Whether suppressions that the scanned change itself adds count.
+    pub own_additions: bool,
     /// Whether what silences nothing is searched for.
     pub report_unused: bool,
+}
+
+/// A file of suppressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// As reports show it.
+    pub shown: PathBuf,
+    /// From the root of its repository.
+    pub scope: PathBuf,
 }
 
 /// Everything a scan needs to know, resolved from defaults, configuration file and command line.
@@ -186,6 +199,14 @@ pub struct Settings {
     pub fail_on: FailOn,
     /// Whose say-so about findings counts.
     pub suppress: Suppress,
+    /// Files of suppressions that are in use, whose changes are told.
+    pub watched: Vec<Watched>,
+    /// What is said of single rules, by their identifiers.
+    pub rules: BTreeMap<String, RuleOverride>,
+    /// The accounts that are the user's own, 12 digits each.
+    pub own_accounts: BTreeSet<String>,
+    /// The severity of findings in other accounts, if there are own ones.
+    pub others: Option<Severity>,
     /// Whether input that cannot be scanned by its own making (encrypted, of an unsupported format, cut off by a
     /// shallow clone) is noted and leaves the run complete.
     pub allow_incomplete: bool,
@@ -205,8 +226,17 @@ impl Default for Settings {
             min_confidence: Confidence::Medium,
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
-            suppress: Suppress { inline: true, foreign: true, report_unused: false },
+            suppress: Suppress {
+                inline: true,
+                foreign: true,
+                own_additions: true,
+                report_unused: false,
+            },
             allow_incomplete: false,
+            watched: Vec::new(),
+            rules: BTreeMap::new(),
+            own_accounts: BTreeSet::new(),
+            others: None,
             presentation: Presentation {
                 format: Format::Text,
                 color: Color::Auto,
@@ -244,6 +274,11 @@ impl Settings {
         set(&mut self.presentation.show_secrets, options.show_secrets);
         self.presentation.show_silenced = options.show_silenced.or(self.presentation.show_silenced);
         self.presentation.verbosity = verbosity(self.presentation.verbosity, options);
+        for rule in &options.tables.rules {
+            self.rules.insert(rule.id.clone(), rule.clone());
+        }
+        self.own_accounts.extend(options.tables.own_accounts.iter().cloned());
+        self.others = options.tables.others.or(self.others);
         self.exclude.extend(
             options
                 .exclude

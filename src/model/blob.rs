@@ -45,6 +45,8 @@ pub enum Origin {
         path: PathBuf,
         /// Its id.
         id: ObjectId,
+        /// Whether it is a commit or tag, of which the message is scanned.
+        is_message: bool,
     },
     /// Standard input, under the name given for it.
     Stdin {

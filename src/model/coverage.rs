@@ -134,6 +134,8 @@ pub struct Coverage {
     pub gaps: Vec<Problem>,
     /// Findings that are documentation examples or placeholders and were not asked for.
     pub examples: u64,
+    /// Findings of rules that the configuration disables.
+    pub disabled: u64,
     /// Findings below the confidence asked for.
     pub below_confidence: u64,
 }
@@ -150,6 +152,7 @@ impl Coverage {
             gaps,
             warnings,
             examples,
+            disabled,
             below_confidence,
         } = other;
         self.files += files;
@@ -162,6 +165,7 @@ impl Coverage {
         self.gaps.extend(gaps);
         self.warnings.extend(warnings);
         self.examples += examples;
+        self.disabled += disabled;
         self.below_confidence += below_confidence;
     }
 

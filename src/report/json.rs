@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::commit;
 use super::escape::escape_json;
+use super::history::History;
 use super::redact::Redactor;
 use super::silenced::{self, Suppression, Unused};
 use super::{Listing, Options, Report, percent_encoded};
@@ -69,7 +70,7 @@ pub struct Document<'a> {
     scan: Scan<'a>,
     /// The findings, sorted by path and place; where commits were scanned, by commit first, from the oldest. A
     /// credential that stands in several files, or was added by several commits, is one finding for each; these share
-    /// `credential`.
+    /// `credential`. Of a whole history, a credential is one finding.
     findings: Vec<Finding<'a>>,
     /// The findings that are known and accepted, in the same order. Only with `--show-silenced`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -134,6 +135,8 @@ pub(super) struct Scan<'a> {
     examples: u64,
     /// The number of findings that are not in the report since their confidence is below what was asked for.
     below_confidence: u64,
+    /// The number of findings that are not in the report since the configuration disables their rules.
+    disabled: u64,
     /// The number of findings that are known and accepted, by the form of what silences them: `keylint:allow`,
     /// `[[allow]]`, `baseline`, `policy`, or another tool's token or file name. Forms that did not occur are absent.
     silenced: BTreeMap<&'static str, u64>,
@@ -160,6 +163,7 @@ impl<'a> Scan<'a> {
             findings: report.findings.len() as u64,
             examples: coverage.examples,
             below_confidence: coverage.below_confidence,
+            disabled: coverage.disabled,
             silenced: silenced::by_form(report.silenced),
             silenced_by_change: silenced::by_change(report.silenced),
             left_out: &coverage.left_out,
@@ -246,6 +250,8 @@ pub(super) struct Finding<'a> {
     path_raw: Option<String>,
     /// The commit that adds it; `null` where no commits were scanned.
     commit: Option<Commit>,
+    /// Where it stands in the history; `null` where none was scanned. The finding's own place is then one of these.
+    history: Option<History>,
     /// Remarks on the whole credential.
     notes: Vec<String>,
     /// What to do about it.
@@ -275,6 +281,7 @@ impl<'a> Finding<'a> {
             path: lossy(path),
             path_raw: raw(path),
             commit: finding.origin.commit().map(|commit| Commit::of(commit, redactor)),
+            history: finding.history.as_ref().map(|told| History::of(told, redactor)),
             notes: words(&finding.notes, redactor),
             advice: Advice::of(&finding.advice),
             parts: finding.parts.iter().map(|part| Part::of(part, path, redactor)).collect(),
@@ -381,6 +388,6 @@ pub(super) fn lossy(path: &Path) -> String {
 }
 
 /// The path's bytes, where they cannot be told from its lossy form.
-fn raw(path: &Path) -> Option<String> {
+pub(super) fn raw(path: &Path) -> Option<String> {
     path.to_str().is_none().then(|| percent_encoded(path))
 }

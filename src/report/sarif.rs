@@ -16,6 +16,7 @@ use serde_sarif::sarif::{
 };
 
 use super::escape::escape_json;
+use super::history::History;
 use super::json::Commit;
 use super::redact::{Glyph, Line, Redactor};
 use super::silenced::uselessness;
@@ -149,6 +150,9 @@ fn result(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> SarifResul
     }
     if let Some(commit) = finding.origin.commit() {
         properties.push(("commit", json!(Commit::of(commit, redactor))));
+    }
+    if let Some(told) = &finding.history {
+        properties.push(("history", json!(History::of(told, redactor))));
     }
     let mut result = SarifResult::builder()
         .rule_id(finding.rule.as_str())

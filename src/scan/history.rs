@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::silence::Judged;
 use super::{Ledger, Scan};
@@ -36,6 +37,7 @@ pub(super) fn push(
     scan: &Scan<'_>,
 ) -> Result<Vec<String>, GitError> {
     let progress = scan.progress;
+    let started = Instant::now();
     progress.objects.store(history.objects() as u64, Ordering::Relaxed);
     let suspects = Suspects { examples: scan.settings.include_examples, ..Suspects::default() };
     // Comments are of no interest before there is something to silence.
@@ -51,7 +53,9 @@ pub(super) fn push(
     if suspects.is_empty() || scan.is_cancelled() {
         return Ok(Vec::new());
     }
+    log::debug!("history: read in {:.2?}", started.elapsed());
     let placed = history.places(&suspects, filter, scan)?;
+    log::debug!("history: {} objects placed in {:.2?}", suspects.len(), started.elapsed());
     let joined = Joined::new(&placed);
     let second = scan.with_sink(&joined);
     history.push_again(&placed, &second)?;

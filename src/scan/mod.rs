@@ -3,7 +3,9 @@
 //! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
+mod adjust;
 mod history;
+pub mod places;
 pub mod silence;
 mod windows;
 mod worker;
@@ -14,8 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use self::adjust::adjust;
 use self::history::Sink;
-use self::silence::Judged;
+use self::silence::{AddedEntries, Judged};
 use self::windows::CORE;
 use self::worker::Thread;
 use crate::config::settings::Settings;
@@ -101,6 +104,10 @@ pub struct Outcome {
     pub unused: Vec<Unused>,
     /// What was scanned and what was not.
     pub coverage: Coverage,
+    /// What the scanned change adds to files of suppressions.
+    added: AddedEntries,
+    /// The commits of a range, numbered from the oldest.
+    commits: HashMap<String, usize>,
 }
 
 /// Scans `inputs`. Setting `interrupted` from outside ends the scan early; what was found until then is kept and the
@@ -209,14 +216,20 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     ledger.unused.dedup();
     ledger.coverage.warnings.sort();
     ledger.coverage.warnings.dedup();
-    let Ledger { findings, silenced, unused, coverage } = ledger;
-    Ok(Outcome { findings, silenced, unused, coverage })
+    let Ledger { findings, silenced, unused, added, coverage } = ledger;
+    Ok(Outcome { findings, silenced, unused, coverage, added, commits })
 }
 
-/// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
+/// The order of findings in every report. `commits` are numbered from the oldest; what stands in none of them comes last.
 fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord + use<'a> {
     let commit = finding.origin.commit().and_then(|commit| commits.get(&commit.id).copied());
-    (commit, finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
+    (
+        commit.unwrap_or(usize::MAX),
+        finding.origin.path(),
+        finding.primary().span,
+        &finding.rule,
+        finding.fingerprint,
+    )
 }
 
 /// What all threads add to.
@@ -225,6 +238,7 @@ struct Ledger {
     findings: Vec<Finding>,
     silenced: Vec<Silenced>,
     unused: Vec<Unused>,
+    added: AddedEntries,
     coverage: Coverage,
 }
 
@@ -274,8 +288,10 @@ impl<'s> Scan<'s> {
         }
         let settings = self.settings;
         self.with_ledger(|ledger| {
-            for Judged { finding, silenced_by } in findings {
-                if finding.class == Class::Example && !settings.include_examples {
+            for Judged { mut finding, silenced_by } in findings {
+                if !adjust(&mut finding, settings) {
+                    ledger.coverage.disabled += 1;
+                } else if finding.class == Class::Example && !settings.include_examples {
                     ledger.coverage.examples += 1;
                 } else if finding.class == Class::Leak
                     && finding.confidence < settings.min_confidence

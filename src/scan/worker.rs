@@ -3,11 +3,11 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::silence::Comments;
+use super::silence::{self, Comments};
 use super::windows::{Progress, Windows};
 use super::{Scan, windows};
 use crate::detect::MAX_LONE_RUNS;
-use crate::model::blob::{AddedLines, Blob, Lines, Origin};
+use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
@@ -42,6 +42,7 @@ impl Drop for Thread<'_> {
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
         let Blob { origin, content, lines } = blob;
+        self.watch(&origin, &content, &lines);
         let mut read = Progress::default();
         let scan = self.scan;
         let stop = || scan.is_cancelled();
@@ -49,7 +50,8 @@ impl Worker for Thread<'_> {
             self.windows.detect(scan.detector, &origin, content, &stop, &mut read)
         }));
         // What could not even be opened was not scanned, and a message is no file.
-        let is_file = !matches!(origin, Origin::Message { .. });
+        let is_file =
+            !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         let problem =
@@ -108,6 +110,19 @@ impl Thread<'_> {
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
 
+    /// Remembers what the scanned change adds to a file of suppressions that is in use.
+    fn watch(&self, origin: &Origin, content: &Content<'_>, lines: &Lines<'_>) {
+        let watched = &self.scan.settings.watched;
+        if let (Content::Bytes(bytes), Lines::Added(added)) = (content, lines)
+            && watched.iter().any(|watched| watched.scope == origin.scope())
+        {
+            let lines = silence::added_lines(bytes, &added());
+            self.scan.with_ledger(|ledger| {
+                ledger.added.entry(origin.scope().to_owned()).or_default().extend(lines);
+            });
+        }
+    }
+
     /// Passes on a blob's findings, each with the comment that silences it if there is one.
     fn conclude(
         &self,
@@ -133,7 +148,10 @@ impl Thread<'_> {
             self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
         }
         let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
-        let judged = findings.into_iter().map(|finding| comments.judge(finding, added.as_ref()));
+        let own_additions = self.scan.settings.suppress.own_additions;
+        let judged = findings
+            .into_iter()
+            .map(|finding| comments.judge(finding, added.as_ref(), own_additions));
         self.scan.keep(judged.collect());
         self.scan.with_ledger(|ledger| {
             ledger.coverage.warnings.append(&mut comments.warnings);

@@ -5,6 +5,8 @@
 //! which are held against all findings after the scan, in the order of the report. A suppression never drops a
 //! finding: it says by which [`Entry`] it is silenced.
 
+pub mod allow;
+pub mod baseline;
 pub mod foreign;
 pub mod inline;
 pub mod marks;
@@ -13,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use crate::model::finding::{Finding, RuleId};
+use crate::model::finding::{Finding, Fingerprint, RuleId};
 use crate::model::silenced::{Entry, Form, Unused};
 
 /// A file of suppressions that cannot be used. Never quotes a value: that may be a credential.
@@ -45,10 +47,15 @@ pub enum SuppressError {
 pub struct Subject<'a> {
     /// The finding.
     pub finding: &'a Finding,
-    /// The path of its blob, absolute and with links resolved as far as it exists; `None` where it has no path (commit
+    /// The path that this is about, as scopes are written. It is that of `finding.origin`, but for findings of a whole
+    /// history, which stand at several paths and are asked about at each of them.
+    pub scope: &'a Path,
+    /// The fingerprint of the finding at this path.
+    pub fingerprint: Fingerprint,
+    /// The same path, absolute and with links resolved as far as it exists; `None` where it has no path (commit
     /// messages). See [`Self::path_below`].
     pub place: Option<&'a Path>,
-    /// Whether a path, written as in `finding.origin.scope()`, is there in what the finding comes from: in the tree, the
+    /// Whether a path, written as `scope` is, is there in what the finding comes from: in the tree, the
     /// index, or the commit. So a baseline tells a file that was renamed from one that was copied.
     pub exists: &'a dyn Fn(&Path) -> bool,
 }

@@ -220,6 +220,7 @@ pub(crate) fn incomplete() -> Coverage {
             message: "encrypted".into(),
         }],
         examples: 2,
+        disabled: 0,
         below_confidence: 1,
     }
 }

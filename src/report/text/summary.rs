@@ -98,6 +98,10 @@ pub(super) fn totals(
     if !report.silenced.is_empty() {
         not_shown(known(report.silenced))?;
     }
+    if coverage.disabled > 0 {
+        let findings = counted(coverage.disabled, "finding");
+        not_shown(format!("{findings} of rules that the configuration disables"))?;
+    }
     if coverage.below_confidence > 0 {
         let findings = counted(coverage.below_confidence, "finding");
         not_shown(format!("{findings} of lower confidence (--min-confidence low)"))?;

@@ -131,7 +131,8 @@ impl History {
                         }
                         _ => {
                             let content = Content::Bytes(text(&object));
-                            let origin = Origin::Object { path, id };
+                            let is_message = object.kind != Kind::Blob;
+                            let origin = Origin::Object { path, id, is_message };
                             worker.visit(Blob { origin, content, lines: Lines::All });
                         }
                     }
@@ -238,13 +239,16 @@ impl History {
         let commit = place.first.map(|id| self.commit(id, commits)).transpose()?;
         Ok(match (&place.path, commit) {
             (Some(path), Some(commit)) => Origin::Committed { path: path.clone(), commit },
-            (Some(path), None) => Origin::Object { path: path.clone(), id: object },
+            (Some(path), None) => {
+                Origin::Object { path: path.clone(), id: object, is_message: false }
+            }
             (None, Some(commit)) => {
                 let name = format!("<message of commit {:.SHORT$}>", commit.id).into();
                 Origin::Message { name, commit }
             }
             (None, None) => {
                 let tag = Oid::from_bytes(&object.0).and_then(|id| self.repository.find_tag(id));
+                let is_message = tag.is_ok();
                 let path = tag.map_or_else(
                     |_| name(Kind::Blob, object),
                     |tag| {
@@ -252,7 +256,7 @@ impl History {
                         format!("<message of tag {name}>").into()
                     },
                 );
-                Origin::Object { path, id: object }
+                Origin::Object { path, id: object, is_message }
             }
         })
     }
