@@ -229,7 +229,8 @@ impl Suppressions {
             (0..list.len()).filter_map(|index| {
                 let entry = list.entry(index);
                 let is_expired = entry.expires.is_some_and(|last| last < self.today);
-                (is_expired || !used[index]).then_some(Unused { entry, is_expired })
+                let is_idle = !used[index] && !list.is_general(index);
+                (is_expired || is_idle).then_some(Unused { entry, is_expired })
             })
         })
     }

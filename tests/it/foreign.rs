@@ -245,7 +245,13 @@ fn scan(sandbox: &Sandbox, case: &Case) -> BTreeMap<String, Option<String>> {
     for finding in found.unwrap().findings {
         let scope = finding.origin.scope().to_str().unwrap().replace('\\', "/");
         let place = root.join(&scope);
-        let subject = Subject { finding: &finding, place: Some(&place), exists: &exists };
+        let subject = Subject {
+            finding: &finding,
+            scope: Path::new(&scope),
+            fingerprint: finding.fingerprint,
+            place: Some(&place),
+            exists: &exists,
+        };
         let by = said.ask(&subject).silenced_by.map(|entry| entry.form.name.to_owned());
         by_file.insert(scope, by);
     }

@@ -322,7 +322,9 @@ impl ForeignList {
     fn look_up(&self, subject: &Subject<'_>, path: Option<&str>) -> Vec<u32> {
         let commit = subject.finding.origin.commit().map(|commit| commit.id.as_str());
         let mut hits = Vec::new();
-        let at_path = path.and_then(|path| self.positions.get(path));
+        // At the further paths of a credential in a history it may stand in other lines.
+        let is_own = subject.scope == subject.finding.origin.scope();
+        let at_path = path.filter(|_| is_own).and_then(|path| self.positions.get(path));
         for part in &subject.finding.parts {
             let last = part.end.line.clamp(part.start.line, part.start.line + MAX_LINES);
             let on_lines = at_path

@@ -1,11 +1,12 @@
 //! What other tools were told, as entries of keylint's own: those that can be said, and of the rest why not.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 
 use super::carry::{Carry, Conditions};
 use super::{ForeignList, detect_secrets};
+use crate::model::finding::Fingerprint;
 use crate::suppress::{List, Subject};
 
 /// An `[[allow]]` entry to be.
@@ -70,48 +71,65 @@ pub fn needs_history(lists: &[ForeignList]) -> bool {
     lists.iter().any(|list| (0..list.len()).any(|index| names_commit(list.carry(index))))
 }
 
-/// What becomes of the entries of `lists`, where `subjects` are the findings that nothing else silences, and `config` is
-/// the text of the file that is written to: what it has already is not written again.
-pub fn plan(lists: &mut [ForeignList], subjects: &[Subject<'_>], config: &str) -> Plan {
-    let mut plan = Plan { known: written(config), ..Plan::default() };
-    let mut hits: Vec<Vec<Vec<usize>>> =
-        lists.iter().map(|list| vec![Vec::new(); list.len()]).collect();
-    for (number, subject) in subjects.iter().enumerate() {
-        for (list, hits) in lists.iter_mut().zip(&mut hits) {
+/// Works out what becomes of the entries of other tools' files, finding by finding.
+pub struct Planner<'l> {
+    lists: &'l mut [ForeignList],
+    /// For each entry of each list the findings that it fits, by their numbers.
+    hits: Vec<Vec<Vec<usize>>>,
+    /// What a finding is told by: itself, and its credential in any file.
+    found: Vec<(Fingerprint, Fingerprint)>,
+    known: HashSet<Conditions>,
+}
+
+impl<'l> Planner<'l> {
+    /// Nothing found yet. What `config`, the text of the file that is to be written to, says already is not said again.
+    pub fn new(lists: &'l mut [ForeignList], config: &str) -> Self {
+        let hits = lists.iter().map(|list| vec![Vec::new(); list.len()]).collect();
+        Self { lists, hits, found: Vec::new(), known: written(config) }
+    }
+
+    /// Takes in a finding that nothing of keylint's own silences.
+    pub fn take(&mut self, subject: &Subject<'_>) {
+        let number = self.found.len();
+        self.found.push((subject.fingerprint, subject.finding.credential));
+        for (list, hits) in self.lists.iter_mut().zip(&mut self.hits) {
             list.matches(subject, &mut |entry| hits[entry].push(number));
         }
     }
-    let mut covered: BTreeSet<usize> = BTreeSet::new();
-    let by_list = || lists.iter().zip(&hits);
-    for (list, hits) in by_list() {
-        for (index, hits) in hits.iter().enumerate() {
-            if let Carry::Conditions(conditions) = list.carry(index) {
-                covered.extend(hits);
-                plan.add_all(conditions, &reason(list, index));
+
+    /// The plan, when all findings are taken in.
+    pub fn finish(self) -> Plan {
+        let Self { lists, hits, found, known } = self;
+        let mut plan = Plan { known, ..Plan::default() };
+        let mut covered: HashSet<usize> = HashSet::new();
+        for (list, hits) in lists.iter().zip(&hits) {
+            for (index, hits) in hits.iter().enumerate() {
+                if let Carry::Conditions(conditions) = list.carry(index) {
+                    covered.extend(hits);
+                    plan.add(conditions, &reason(list, index));
+                }
             }
         }
-    }
-    for (list, hits) in by_list() {
-        for (index, hits) in hits.iter().enumerate() {
-            if let Carry::Findings { anywhere, .. } = list.carry(index) {
-                let found: Vec<&Subject<'_>> = hits
-                    .iter()
-                    .filter(|hit| !covered.contains(hit))
-                    .map(|hit| &subjects[*hit])
-                    .collect();
-                plan.add_findings(list, index, &found, *anywhere, hits.is_empty());
+        for (list, hits) in lists.iter().zip(&hits) {
+            for (index, hits) in hits.iter().enumerate() {
+                let Carry::Findings { anywhere, .. } = list.carry(index) else { continue };
+                plan.remark(list, index, hits.is_empty());
+                let rest = hits.iter().filter(|hit| !covered.contains(hit)).map(|hit| found[*hit]);
+                let by_fingerprint = rest.map(|(finding, credential)| Conditions {
+                    fingerprint: Some(if *anywhere { credential } else { finding }.to_string()),
+                    ..Conditions::default()
+                });
+                plan.add(&by_fingerprint.collect::<Vec<_>>(), &reason(list, index));
             }
-        }
-        for passed_over in list.passed_over() {
-            plan.left.push(Remark {
+            plan.left.extend(list.passed_over().iter().map(|passed_over| Remark {
                 path: list.path().to_owned(),
                 line: passed_over.line,
                 words: format!("{}: nothing that keylint looks for", passed_over.about),
-            });
+            }));
         }
+        plan.left.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
+        plan
     }
-    plan.left.sort_by(|one, other| (&one.path, one.line).cmp(&(&other.path, other.line)));
-    plan
 }
 
 /// The conditions of the `[[allow]]` entries in a configuration; none, if it cannot be read.
@@ -142,7 +160,7 @@ fn reason(list: &ForeignList, index: usize) -> String {
 }
 
 impl Plan {
-    fn add_all(&mut self, conditions: &[Conditions], reason: &str) {
+    fn add(&mut self, conditions: &[Conditions], reason: &str) {
         for conditions in conditions {
             if self.known.insert(conditions.clone()) {
                 let (conditions, reason) = (conditions.clone(), reason.to_owned());
@@ -151,42 +169,18 @@ impl Plan {
         }
     }
 
-    /// An entry for each finding that a foreign one silences; those that another entry covers are left out before.
-    fn add_findings(
-        &mut self,
-        list: &ForeignList,
-        index: usize,
-        found: &[&Subject<'_>],
-        anywhere: bool,
-        is_idle: bool,
-    ) {
+    /// Says what there is to say of an entry that is carried by the findings that it silences.
+    fn remark(&mut self, list: &ForeignList, index: usize, is_idle: bool) {
         let entry = list.entry(index);
-        let remark = |words: &str| Remark {
-            path: entry.path.clone(),
-            line: entry.line,
-            words: words.to_owned(),
-        };
+        let remark = |words| Remark { path: entry.path.clone(), line: entry.line, words };
         if is_idle {
-            self.left.push(remark(&format!("{}: silences nothing that keylint finds", entry.what)));
-            return;
-        }
-        let reason = reason(list, index);
-        if !found.is_empty() && reason.starts_with(detect_secrets::REAL) {
-            self.doubts.push(remark(&format!(
+            self.left.push(remark(format!("{}: silences nothing that keylint finds", entry.what)));
+        } else if entry.reason.is_some_and(|reason| reason.starts_with(detect_secrets::REAL)) {
+            self.doubts.push(remark(format!(
                 "{}: {}; revoke it",
                 entry.what,
                 detect_secrets::REAL
             )));
         }
-        let conditions: Vec<Conditions> = found
-            .iter()
-            .map(|subject| {
-                let finding = subject.finding;
-                let fingerprint = if anywhere { finding.credential } else { finding.fingerprint };
-                let fingerprint = Some(fingerprint.to_string());
-                Conditions { fingerprint, ..Conditions::default() }
-            })
-            .collect();
-        self.add_all(&conditions, &reason);
     }
 }

@@ -44,8 +44,13 @@ fuzz_target!(|input: (u8, &str)| {
         Ok(mut list) => {
             let place = base.join("a.py");
             for finding in FINDINGS.iter() {
-                let subject =
-                    Subject { finding, place: Some(&place), exists: &|path| path.is_absolute() };
+                let subject = Subject {
+                    finding,
+                    scope: finding.origin.scope(),
+                    fingerprint: finding.fingerprint,
+                    place: Some(&place),
+                    exists: &|path| path.is_absolute(),
+                };
                 let mut last = None;
                 let entries = list.len();
                 list.matches(&subject, &mut |index| {

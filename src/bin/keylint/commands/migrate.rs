@@ -13,17 +13,17 @@ use keylint::config::discover;
 use keylint::config::schema::Options;
 use keylint::config::settings::Settings;
 use keylint::detect::Detector;
-use keylint::model::blob::Origin;
-use keylint::model::finding::Finding;
 use keylint::model::secret::Secret;
 use keylint::model::silenced::{Kind, Silenced};
 use keylint::report::escape::escape;
 use keylint::rules::load::RuleSet;
+use keylint::scan::places::Places;
+use keylint::scan::silence::at_each_path;
 use keylint::scan::{self, Input, Outcome};
 use keylint::sources::git::history::Narrowing;
-use keylint::suppress::foreign::migrate::{Plan, Remark, needs_history, plan};
+use keylint::suppress::List;
+use keylint::suppress::foreign::migrate::{Plan, Planner, Remark, needs_history};
 use keylint::suppress::foreign::{self, ForeignList};
-use keylint::suppress::{List, Subject};
 
 use crate::args::MigrateArgs;
 use crate::exit::Status;
@@ -40,17 +40,15 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Sta
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         read => read.with_context(|| target.display().to_string())?,
     };
+    // Paths are shown, and repositories looked for, from there.
+    env::set_current_dir(&root).with_context(|| root.display().to_string())?;
     let outcome = scan(&root, needs_history(&lists))?;
-    let exists = |path: &Path| root.join(path).exists();
-    let places: Vec<Option<PathBuf>> =
-        outcome.findings.iter().map(|finding| place(finding, &root)).collect();
-    let subjects: Vec<Subject<'_>> = outcome
-        .findings
-        .iter()
-        .zip(&places)
-        .map(|(finding, place)| Subject { finding, place: place.as_deref(), exists: &exists })
-        .collect();
-    let plan = plan(&mut lists, &subjects, &config);
+    let mut planner = Planner::new(&mut lists, &config);
+    let mut places = Places::new();
+    for finding in &outcome.findings {
+        at_each_path(finding, &mut places, |subject, _| planner.take(subject));
+    }
+    let plan = planner.finish();
     let added: String = plan.entries.iter().map(foreign::migrate::NewEntry::to_toml).collect();
     if !added.is_empty() && !args.dry_run {
         let text = format!("{config}{}{added}", if config.ends_with('\n') { "" } else { "\n" });
@@ -60,7 +58,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Sta
         outputs::write(&target, Readers::Anyone, |file| file.write_all(text.as_bytes()))?;
     }
     write_summary(&lists, &plan, args.dry_run.then_some(&*added), out)?;
-    write_comments(&outcome.silenced, &root, out)?;
+    write_comments(&outcome.silenced, out)?;
     write_next(&lists, out)?;
     for problem in &outcome.coverage.problems {
         let path = problem.path.as_deref().unwrap_or(&root);
@@ -100,24 +98,14 @@ fn scan(root: &Path, with_history: bool) -> anyhow::Result<Outcome> {
     }
     let detector = Detector::new(Arc::new(RuleSet::builtin()?)).at(SystemTime::now());
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
-    let mut outcome =
-        scan::run(&[Input::Path(root.to_owned())], &settings, &detector, &interrupted)?;
+    let mut outcome = scan::run(&[Input::Path(".".into())], &settings, &detector, &interrupted)?;
     if with_history && root.join(".git").exists() {
-        let repository = Some(root.to_owned());
-        let history = Input::History { repository, narrowing: Narrowing::default() };
+        let history = Input::History { repository: None, narrowing: Narrowing::default() };
         let past = scan::run(&[history], &settings, &detector, &interrupted)?;
         outcome.findings.extend(past.findings);
         outcome.coverage.problems.extend(past.coverage.problems);
     }
     Ok(outcome)
-}
-
-/// The path of a finding's blob, where it has one.
-fn place(finding: &Finding, root: &Path) -> Option<PathBuf> {
-    match &*finding.origin {
-        Origin::Message { .. } | Origin::Stdin { .. } => None,
-        origin => Some(root.join(origin.scope())),
-    }
 }
 
 fn write_summary(
@@ -159,19 +147,13 @@ fn remarks(title: &str, remarks: &[Remark], out: &mut dyn Write) -> io::Result<(
 }
 
 /// Comments are nobody's to rewrite but their authors'.
-fn write_comments(silenced: &[Silenced], root: &Path, out: &mut dyn Write) -> io::Result<()> {
+fn write_comments(silenced: &[Silenced], out: &mut dyn Write) -> io::Result<()> {
     let comments: BTreeSet<(&Path, u64, &str)> = silenced
         .iter()
         .filter(|one| {
             one.by.form.kind == Kind::InSource && !one.by.form.name.starts_with("keylint:")
         })
-        .map(|one| {
-            (
-                one.by.path.strip_prefix(root).unwrap_or(&one.by.path),
-                one.by.line,
-                one.by.what.as_str(),
-            )
-        })
+        .map(|one| (one.by.path.as_path(), one.by.line, one.by.what.as_str()))
         .collect();
     if comments.is_empty() {
         return Ok(());
