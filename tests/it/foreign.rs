@@ -22,7 +22,7 @@ use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input};
 use keylint::suppress::foreign::{self, Options};
-use keylint::suppress::{Subject, Suppressions};
+use keylint::suppress::{List, Subject, Suppressions};
 use regex::{Captures, Regex};
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
@@ -324,4 +324,89 @@ fn every_comment_silences_what_it_says_and_not_what_comes_near() {
             sandbox.run("scan --no-foreign").expect(1);
         }
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_with_its_line() {
+    let json = |line: &str| format!("{{\n\"plugins_used\": [],\n{line}\n}}\n");
+    let kingfisher = |version: &str| format!("version: {version}\nfingerprint_algorithm: x\n");
+    for (place, text, expected) in [
+        (
+            ".gitleaksignore",
+            "a.py:aws-access-token:1\nwhat is this\n".into(),
+            ":2: expected `file:rule:line`",
+        ),
+        (".betterleaksignore", "# c\nsha256:abc\n".into(), ":2: expected"),
+        (".betterleaksignore", "\nhmac-sha256:00\n".into(), ":2: expected a SHA-256 digest"),
+        (
+            ".gitleaks.toml",
+            "[allowlist]\npaths = [\n  '(?=a)',\n]\n".into(),
+            ":3: the pattern cannot be used: look-around",
+        ),
+        (".secrets.baseline", json("\"results\": 1"), ":3: not a baseline of detect-secrets"),
+        (".secrets.baseline", json("\"results\": {"), ":5: not JSON"),
+        (
+            ".secrets.baseline",
+            json("\"results\": {\"a\": [{\"type\": \"x\",\n\"hashed_secret\": \"12\"}]}"),
+            ":4: `hashed_secret` must be",
+        ),
+        (".gitallowed", "fine\n\n# (\n(\n".into(), ":4: the pattern cannot be used"),
+        (".gitallowed", "(a)\\1\n".into(), ":1: back-references"),
+        (".secretsignore", "ok\n{a\n".into(), ":2: the pattern is no"),
+        (
+            ".gitguardian.yaml",
+            "version: 2\nsecret:\n  ignored_paths: x\n".into(),
+            ":3: expected a list",
+        ),
+        (".gitguardian.yaml", "version: 2\nsecret: [\n".into(), ": not YAML"),
+        ("given", kingfisher("3"), ":1: `version` must be 2"),
+        ("given", kingfisher("2"), ":2: `fingerprint_algorithm` must be kingfisher-v1"),
+        ("given", "[{\"RuleID\": 1}]".into(), ":1: not a gitleaks report"),
+    ] {
+        let sandbox = Sandbox::repository();
+        sandbox.write(place, &text);
+        let root = sandbox.path("");
+        let refused = match place {
+            "given" => foreign::read_baseline(&root.join(place), &root, &Options::default()).err(),
+            _ => foreign::read_all(&root, &Options::default()).err(),
+        };
+        let said = refused.unwrap_or_else(|| panic!("{place} was read:\n{text}")).to_string();
+        assert!(said.contains(&format!("{place}{expected}")) || said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_keyed_digest_without_its_key_is_an_error() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".betterleaksignore", &digested(&data("betterleaks/keyed.betterleaksignore")));
+    let root = sandbox.path("");
+    let said = foreign::read_all(&root, &Options::default()).err().unwrap().to_string();
+    assert!(said.contains(".betterleaksignore:1: ") && said.contains("HMAC_KEY"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_is_extended_is_read_and_none_outside_of_the_tree() {
+    let read = |extend: &str| {
+        let sandbox = tree();
+        sandbox.write(".gitleaks.toml", &format!("title = 'x'\n[extend]\npath = '{extend}'\n"));
+        sandbox.write("conf/base.toml", "[allowlist]\npaths = ['^app']\n");
+        let lists = foreign::read_all(&sandbox.path(""), &Options::default());
+        lists.map(|lists| lists[0].len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("conf/base.toml"), Ok(1));
+    for outside in ["../base.toml", "/etc/passwd", "conf/absent.toml"] {
+        assert!(
+            read(outside).unwrap_err().contains(".gitleaks.toml:3: `extend.path`"),
+            "{outside}"
+        );
+    }
+}
+
+#[test]
+fn a_renamed_file_keeps_its_kingfisher_entry() {
+    let sandbox = tree();
+    let case = CASES.iter().find(|case| case.file.starts_with("kingfisher")).unwrap();
+    sandbox.write(case.place, &digested(&data(case.file)));
+    fs::rename(sandbox.path("app.py"), sandbox.path("renamed.py")).unwrap();
+    assert_eq!(scan(&sandbox, case)["renamed.py"].as_deref(), Some(case.form));
 }

@@ -119,16 +119,17 @@ fn write_summary(
     }
     for list in lists {
         let (entries, other) = (list.len(), list.passed_over().len());
-        writeln!(out, "{}: {entries} entries, {other} about other things", shown(list.path()))?;
+        let path = shown(list.path());
+        writeln!(out, "{path}: {}, {other} about other things", counted(entries))?;
     }
     if !lists.is_empty() {
-        let count = plan.entries.len();
+        let count = counted(plan.entries.len());
         match would_add {
             Some(text) => {
-                writeln!(out, "\nWould add {count} entries to {}", discover::FILE_NAME)?;
+                writeln!(out, "\nWould add {count} to {}", discover::FILE_NAME)?;
                 text.lines().try_for_each(|line| writeln!(out, "{}", escape(line)))?;
             }
-            None => writeln!(out, "\nAdded {count} entries to {}", discover::FILE_NAME)?,
+            None => writeln!(out, "\nAdded {count} to {}", discover::FILE_NAME)?,
         }
     }
     remarks("Not carried over", &plan.left, out)?;
@@ -177,6 +178,10 @@ fn write_next(lists: &[ForeignList], out: &mut dyn Write) -> io::Result<()> {
         discover::FILE_NAME,
         files.join(", ")
     )
+}
+
+fn counted(entries: usize) -> String {
+    if entries == 1 { "1 entry".to_owned() } else { format!("{entries} entries") }
 }
 
 fn shown(path: &Path) -> String {
