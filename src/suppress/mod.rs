@@ -86,6 +86,12 @@ pub trait List {
     /// The entry of this number, from 0.
     fn entry(&self, index: usize) -> Entry;
 
+    /// Whether the entry may well be about what keylint does not look for, as a hash of some value may. Such an entry
+    /// is not unused when it fits no finding.
+    fn is_general(&self, _index: usize) -> bool {
+        false
+    }
+
     /// Calls `hit` with the number of each entry that fits the finding, in their order, whether or not it has expired.
     fn matches(&mut self, subject: &Subject<'_>, hit: &mut dyn FnMut(usize));
 }
@@ -223,7 +229,8 @@ impl Suppressions {
             (0..list.len()).filter_map(|index| {
                 let entry = list.entry(index);
                 let is_expired = entry.expires.is_some_and(|last| last < self.today);
-                (is_expired || !used[index]).then_some(Unused { entry, is_expired })
+                let is_idle = !used[index] && !list.is_general(index);
+                (is_expired || is_idle).then_some(Unused { entry, is_expired })
             })
         })
     }

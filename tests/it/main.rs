@@ -11,6 +11,7 @@ mod baseline; // what baselines know, and what their file looks like
 mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
+mod foreign; // other tools' comments, ignore files and baselines: what they silence, and what not
 mod formats; // from bytes on disk to places in reports, in every encoding, through the binary
 mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox

@@ -47,6 +47,7 @@ fn run() -> Status {
         Command::Baseline(args) => to_stdout(|out| commands::baseline::run(&args.action, out)),
         Command::Triage(args) => to_stdout(|out| commands::triage::run(args, out)),
         Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),
+        Command::Migrate(args) => to_stdout(|out| commands::migrate::run(args, out)),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

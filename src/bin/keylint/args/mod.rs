@@ -60,6 +60,13 @@ const HOOK_NOTES: &str = "\
 Writes into the directory that git takes its hooks from, be it another one by core.hooksPath. A hook that is there \
 already is kept, under another name, and runs first.";
 
+const MIGRATE_NOTES: &str = "\
+Reads .gitleaksignore, .gitleaks.toml, .betterleaksignore, .secrets.baseline, .gitallowed, .secretsignore and \
+.gitguardian.yaml at the root of the repository, scans it, and adds `[[allow]]` entries to the keylint.toml there: for \
+paths and simple patterns as they are, for all else one for each finding that an entry silences. What cannot be carried \
+over is listed with the reason. The files themselves and comments in the text stay as they are, and keylint goes on \
+reading them.";
+
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
 with the --format before it, and what is left goes to standard output.
@@ -105,6 +112,8 @@ pub(crate) enum Command {
     Triage(Box<TriageArgs>),
     /// Install or remove the hooks of this repository
     Hook(HookArgs),
+    /// Carry other tools' ignore files and baselines over into keylint.toml
+    Migrate(MigrateArgs),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -230,6 +239,22 @@ pub(crate) enum HookAction {
     },
     /// Remove keylint's hooks and bring back those that were there before
     Uninstall,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MIGRATE_NOTES)]
+pub(crate) struct MigrateArgs {
+    /// A directory of the repository, or of the tree, whose files are read
+    #[arg(value_name = "PATH", default_value = ".")]
+    pub(crate) path: PathBuf,
+
+    /// Read this report of gitleaks or baseline of detect-secrets or Kingfisher, too; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) baseline: Vec<PathBuf>,
+
+    /// Print what would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -6,6 +6,7 @@ pub(crate) mod explain;
 pub(crate) mod generate;
 pub(crate) mod history;
 pub(crate) mod hook;
+pub(crate) mod migrate;
 pub(crate) mod push;
 pub(crate) mod rules;
 pub(crate) mod scan;
