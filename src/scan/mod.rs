@@ -108,6 +108,8 @@ pub struct Outcome {
     added: AddedEntries,
     /// The commits of a range, numbered from the oldest.
     commits: HashMap<String, usize>,
+    /// The repository whose history was scanned, if it is not that of the current directory.
+    repository: Option<PathBuf>,
 }
 
 /// Scans `inputs`. Setting `interrupted` from outside ends the scan early; what was found until then is kept and the
@@ -217,7 +219,11 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     ledger.coverage.warnings.sort();
     ledger.coverage.warnings.dedup();
     let Ledger { findings, silenced, unused, added, coverage } = ledger;
-    Ok(Outcome { findings, silenced, unused, coverage, added, commits })
+    let repository = inputs.iter().find_map(|input| match input {
+        Input::History { repository, .. } => repository.clone(),
+        _ => None,
+    });
+    Ok(Outcome { findings, silenced, unused, coverage, added, commits, repository })
 }
 
 /// The order of findings in every report. `commits` are numbered from the oldest; what stands in none of them comes last.

@@ -1,11 +1,21 @@
-//! Where the path of a finding lies on this machine, and whether another path is there in what it comes from.
+//! Where the path of a finding lies on this machine, and whether the file there was another one's before.
 
 use std::collections::HashMap;
 use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::model::blob::Origin;
+use crate::model::secret::Secret;
 use crate::sources::git;
+
+/// Where a value stands.
+pub(super) struct At<'a> {
+    pub(super) scope: &'a Path,
+    pub(super) place: Option<&'a Path>,
+    pub(super) value: &'a Secret,
+    /// Whether this is told of a whole history.
+    pub(super) in_history: bool,
+}
 
 /// Answers for the findings of one run. Findings share directories, so what was resolved is kept.
 pub struct Places {
@@ -15,10 +25,12 @@ pub struct Places {
 }
 
 impl Places {
-    /// As seen from the current directory and its repository, if it lies in one.
-    pub fn new() -> Self {
+    /// As seen from the current directory, and from the repository at or above `repository`, or else at or above the
+    /// current directory.
+    pub fn new(repository: Option<&Path>) -> Self {
         let here = env::current_dir().unwrap_or_default();
-        Self { here, repository: git::open().ok(), folders: HashMap::new() }
+        let repository = repository.map_or_else(git::open, git::open_at).ok();
+        Self { here, repository, folders: HashMap::new() }
     }
 
     /// The absolute path of `scope` in what `origin` comes from, links resolved as far as it exists; `None` if it is no
@@ -33,38 +45,46 @@ impl Places {
         }
     }
 
-    /// Whether there is a file at `path`, as scopes are written, in the tree, the index or the commit that `origin` is
-    /// of; for a whole history in the commit that is checked out. What cannot be told counts as there: rather a finding
-    /// too many.
-    pub(super) fn exists(
-        &self,
-        origin: &Origin,
-        place: Option<&Path>,
-        path: &Path,
-        at_head: bool,
-    ) -> bool {
+    /// Whether the file that was at `old`, as scopes are written, may be the one at `scope` now, where `value` stands:
+    /// `old` is gone from the tree, the index or the commit that `origin` is of, for a whole history from the commit
+    /// that is checked out. In a change, either that very change takes it away, or the value stood at `scope` before.
+    /// What cannot be told is not so: rather a finding too many.
+    pub(super) fn came_from(&self, origin: &Origin, now: &At<'_>, old: &Path) -> bool {
         // A member of an archive is there if the archive is.
-        let outer = path.to_str().and_then(|path| path.split_once('!')).map(|(outer, _)| outer);
-        let path = outer.map_or(path, Path::new);
-        match origin {
-            Origin::File { scope, .. } => {
-                let depth = scope.iter().count();
-                let base = place.and_then(|place| place.ancestors().nth(depth));
-                base.is_none_or(|base| base.join(path).symlink_metadata().is_ok())
-            }
-            Origin::IndexEntry { .. } => self.repository.as_ref().is_none_or(|repository| {
-                repository.index().is_ok_and(|index| index.get_path(path, 0).is_some())
-            }),
-            Origin::Committed { .. } | Origin::Object { .. } if at_head => self.is_in("HEAD", path),
-            Origin::Committed { commit, .. } => self.is_in(&commit.id, path),
-            _ => true,
+        let outer = old.to_str().and_then(|path| path.split_once('!')).map(|(outer, _)| outer);
+        let old = outer.map_or(old, Path::new);
+        if let Origin::File { scope, .. } = origin {
+            let base = now.place.and_then(|place| place.ancestors().nth(scope.iter().count()));
+            return base.is_some_and(|base| base.join(old).symlink_metadata().is_err());
         }
-    }
-
-    fn is_in(&self, commit: &str, path: &Path) -> bool {
-        let Some(repository) = &self.repository else { return true };
-        let tree = repository.revparse_single(commit).and_then(|object| object.peel_to_tree());
-        tree.is_ok_and(|tree| tree.get_path(path).is_ok())
+        let Some(repository) = &self.repository else { return false };
+        let tree = |revision: &str| git::tree(repository, revision);
+        let has = |tree: &git2::Tree<'_>, path: &Path| tree.get_path(path).is_ok();
+        if now.in_history {
+            return tree("HEAD").is_some_and(|head| !has(&head, old));
+        }
+        let before = match origin {
+            Origin::IndexEntry { .. } => {
+                let index = repository.index();
+                if index.is_ok_and(|index| index.get_path(old, 0).is_some()) {
+                    return false;
+                }
+                vec![tree("HEAD")]
+            }
+            Origin::Committed { commit, .. } => {
+                if tree(&commit.id).is_none_or(|after| has(&after, old)) {
+                    return false;
+                }
+                git::parents(repository, &commit.id).iter().map(|parent| tree(parent)).collect()
+            }
+            _ => return false,
+        };
+        before.into_iter().flatten().any(|before| {
+            has(&before, old)
+                || git::content(repository, &before, now.scope).is_some_and(|blob| {
+                    memchr::memmem::find(blob.content(), now.value.expose()).is_some()
+                })
+        })
     }
 
     fn root(&self) -> Option<PathBuf> {
@@ -92,11 +112,5 @@ impl Places {
         };
         self.folders.insert(folder.to_owned(), resolved.clone());
         resolved.join(name)
-    }
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self::new()
     }
 }

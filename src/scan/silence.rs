@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Outcome;
-use super::places::Places;
+use super::places::{At, Places};
 use crate::config::settings::Settings;
 use crate::config::tables;
 use crate::model::blob::{AddedLines, Origin};
@@ -118,7 +118,7 @@ pub fn at_each_path(
     mut say: impl FnMut(&Subject<'_>, bool),
 ) {
     let origin = &*finding.origin;
-    let at_head = finding.history.is_some();
+    let in_history = finding.history.is_some();
     let own = [(origin.scope(), true)];
     let told = finding.history.iter().flat_map(|history| &history.sightings);
     let told: Vec<_> = told.map(|sighting| (sighting.path.as_path(), sighting.at_head)).collect();
@@ -130,15 +130,16 @@ pub fn at_each_path(
             let parts: Vec<&[u8]> = scope.iter().map(OsStr::as_encoded_bytes).collect();
             Fingerprint::of_finding(&finding.rule, finding.identity().1, &parts.join(&b"/"[..]))
         };
-        let exists = |path: &Path| places.exists(origin, place.as_deref(), path, at_head);
         let place = place.as_deref();
-        say(&Subject { finding, scope, fingerprint, place, exists: &exists }, *stands);
+        let at = At { scope, place, value: finding.identity().1, in_history };
+        let came_from = |old: &Path| places.came_from(origin, &at, old);
+        say(&Subject { finding, scope, fingerprint, place, came_from: &came_from }, *stands);
     }
 }
 
 /// Holds the findings that are not silenced against the lists.
 pub fn apply(outcome: &mut Outcome, suppressions: &mut Suppressions, settings: &Settings) {
-    let mut places = Places::new();
+    let mut places = Places::new(outcome.repository.as_deref());
     let mut added = Added { by_path: &outcome.added, texts: HashMap::new() };
     for mut finding in std::mem::take(&mut outcome.findings) {
         let Say { silenced_by, expired } = ask(&finding, suppressions, &mut places);

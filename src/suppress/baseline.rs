@@ -247,9 +247,9 @@ impl List for Baseline {
         if let Some(&number) = same.iter().find(|&&number| *self.known[number].path == path) {
             return hit(number);
         }
-        let follows = |number: &&usize| match self.moved.get(*number) {
+        let follows = |number: &&usize| match self.moved.get(number) {
             Some(to) => *to == path,
-            None => !(subject.exists)(Path::new(&*self.known[**number].path)),
+            None => (subject.came_from)(Path::new(&*self.known[**number].path)),
         };
         if let Some(&number) = same.iter().find(follows) {
             self.moved.insert(number, path);

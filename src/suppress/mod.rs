@@ -55,9 +55,9 @@ pub struct Subject<'a> {
     /// The same path, absolute and with links resolved as far as it exists; `None` where it has no path (commit
     /// messages). See [`Self::path_below`].
     pub place: Option<&'a Path>,
-    /// Whether a path, written as `scope` is, is there in what the finding comes from: in the tree, the
-    /// index, or the commit. So a baseline tells a file that was renamed from one that was copied.
-    pub exists: &'a dyn Fn(&Path) -> bool,
+    /// Whether the file that was once at a path, written as `scope` is, may have become the one at `scope`: so a
+    /// baseline tells a file that was renamed from one that was copied.
+    pub came_from: &'a dyn Fn(&Path) -> bool,
 }
 
 impl Subject<'_> {

@@ -5,7 +5,9 @@
     reason = "a test that cannot go on should panic; clippy.toml knows only #[test] itself"
 )]
 
+mod allow; // what a configuration and a policy say of findings
 mod bad_input; // input that cannot be read, or not whole, or should not be
+mod baseline; // what baselines know, and what their file looks like
 mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
@@ -27,4 +29,5 @@ mod report_text; // the text format: snapshots, widths, colour, odd characters
 mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
+mod triage; // findings gone through one by one, with answers from a pipe
 mod windows; // windows and threads make no difference

@@ -4,6 +4,7 @@
 //! Help, man page and completions are all made from these definitions. A setting that a configuration file may hold
 //! has no default here, only its name in the help, so that "not given" can be told from "given".
 
+mod known;
 mod run;
 mod suppress;
 
@@ -12,8 +13,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use keylint::config::schema::Options;
 
+pub(crate) use self::known::{BaselineAction, BaselineArgs, BaselineFile, KnownArgs, TriageArgs};
 use self::run::switch;
 pub(crate) use self::run::{ConfigArgs, ReportArgs, RunArgs, WalkArgs};
+pub(crate) use self::suppress::SuppressArgs;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -103,6 +106,10 @@ pub(crate) enum Command {
     /// Scan what a push would bring, on the side that sends it
     #[command(hide = true)]
     PrePush(Box<PrePushArgs>),
+    /// Write down which findings are known, so that only new ones are reported
+    Baseline(Box<BaselineArgs>),
+    /// Go through the findings one by one, and say what each is
+    Triage(Box<TriageArgs>),
     /// Install or remove the hooks of this repository
     Hook(HookArgs),
     /// Carry other tools' ignore files and baselines over into keylint.toml

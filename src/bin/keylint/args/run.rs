@@ -143,6 +143,14 @@ pub(crate) struct ConfigArgs {
     /// Read no configuration file
     #[arg(long, overrides_with = "config")]
     pub(crate) no_config: bool,
+
+    /// A configuration that goes before the repository's own, and says what that one may silence
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Use no configuration, baseline or ignore file that lies in the scanned tree
+    #[arg(long)]
+    pub(crate) no_repo_config: bool,
 }
 
 impl RunArgs {
@@ -152,21 +160,35 @@ impl RunArgs {
         let mut options = Options {
             // Each report has its own: see `outputs`.
             format: None,
-            fail_on: findings.fail_on,
-            min_confidence: findings.min_confidence,
-            include_examples: switch(findings.include_examples, findings.no_include_examples),
-            hidden: switch(paths.hidden, paths.no_hidden),
-            exclude: paths.exclude.clone(),
-            max_file_size: paths.max_file_size,
-            allow_incomplete: switch(paths.allow_incomplete, paths.no_allow_incomplete),
             color: report.color,
             quiet: switch(report.quiet, report.no_quiet),
             verbose: switch(report.verbose, report.no_verbose),
             show_secrets: switch(report.show_secrets, report.no_show_secrets),
             ..Options::default()
         };
+        findings.add_to(&mut options);
+        paths.add_to(&mut options);
         self.suppress.add_to(&mut options);
         options
+    }
+}
+
+impl FindingArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.fail_on = self.fail_on;
+        options.min_confidence = self.min_confidence;
+        options.include_examples = switch(self.include_examples, self.no_include_examples);
+    }
+}
+
+impl PathArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.hidden = switch(self.hidden, self.no_hidden);
+        options.exclude.clone_from(&self.exclude);
+        options.max_file_size = self.max_file_size;
+        options.allow_incomplete = switch(self.allow_incomplete, self.no_allow_incomplete);
     }
 }
 

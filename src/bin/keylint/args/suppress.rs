@@ -7,6 +7,7 @@ use keylint::config::schema::Options;
 
 use super::run::switch;
 
+/// What every command takes that goes by what is known.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Known findings")]
 #[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]

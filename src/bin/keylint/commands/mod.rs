@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod baseline;
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod generate;
@@ -10,3 +11,4 @@ pub(crate) mod push;
 pub(crate) mod rules;
 pub(crate) mod scan;
 pub(crate) mod staged;
+pub(crate) mod triage;
