@@ -104,6 +104,17 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Something in the scanned text that does not do what its author meant it to. Not an error.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The path it stands in.
+    pub path: PathBuf,
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong, for people. May hold scanned text, but never a credential.
+    pub message: String,
+}
+
 /// What one run covered.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -121,10 +132,14 @@ pub struct Coverage {
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Inputs not scanned whole, sorted by path.
     pub problems: Vec<Problem>,
+    /// What is wrong with comments that were to silence something, sorted by place.
+    pub warnings: Vec<Warning>,
     /// Inputs not scanned whole that were allowed to be (`--allow-incomplete`), sorted by path.
     pub gaps: Vec<Problem>,
     /// Findings that are documentation examples or placeholders and were not asked for.
     pub examples: u64,
+    /// Findings of rules that the configuration disables.
+    pub disabled: u64,
     /// Findings below the confidence asked for.
     pub below_confidence: u64,
 }
@@ -139,10 +154,12 @@ impl Coverage {
             left_out,
             problems,
             gaps,
-            examples,
-            below_confidence,
             members,
             unpacked,
+            warnings,
+            examples,
+            disabled,
+            below_confidence,
         } = other;
         self.files += files;
         self.bytes += bytes;
@@ -154,7 +171,9 @@ impl Coverage {
         }
         self.problems.extend(problems);
         self.gaps.extend(gaps);
+        self.warnings.extend(warnings);
         self.examples += examples;
+        self.disabled += disabled;
         self.below_confidence += below_confidence;
     }
 

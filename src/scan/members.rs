@@ -13,6 +13,7 @@ use crate::model::blob::{Content, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::Finding;
 use crate::sources::Visitor;
+use crate::suppress::marks::Marks;
 use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
 
 /// Longer names of members are cut: they are shown, and held for each finding.
@@ -21,10 +22,17 @@ const LONGEST_NAME: usize = 4 << 10;
 /// Problems of one kind with members of one archive that are named; the others are counted.
 const MOST_NAMED: u64 = 20;
 
+/// What was found in one blob, and the comments beside it.
+pub(super) struct Found {
+    pub(super) origin: Arc<Origin>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) marks: Marks,
+}
+
 /// What is shared by all that one file holds.
 pub(super) struct Unpacking<'b> {
     pub(super) budget: &'b Budget,
-    pub(super) findings: Vec<Finding>,
+    pub(super) found: Vec<Found>,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
     /// Whether it was said that time or the total is used up.
@@ -33,7 +41,7 @@ pub(super) struct Unpacking<'b> {
 
 impl<'b> Unpacking<'b> {
     pub(super) fn new(budget: &'b Budget) -> Self {
-        Self { budget, findings: Vec::new(), has_members: false, said_spent: false }
+        Self { budget, found: Vec::new(), has_members: false, said_spent: false }
     }
 }
 
@@ -194,12 +202,12 @@ impl Sink for Members<'_, '_, '_> {
         thread.windows.first(bytes, &mut progress);
         let stop = || thread.scan.is_cancelled();
         let detector = thread.scan.detector;
-        let detected =
+        let (detected, marks) =
             thread.windows.rest(detector, self.origin, offset, bytes, &stop, &mut progress);
         if let Some(error) = &progress.failed {
             thread.broke_off(self.origin, error, progress.bytes, self.all);
         }
-        thread.take(self.origin, detected, self.all);
+        thread.take(self.origin, detected, marks, self.all);
     }
 
     fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String) {

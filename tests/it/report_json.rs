@@ -48,8 +48,12 @@ struct Scan {
     findings: u64,
     examples: u64,
     below_confidence: u64,
+    disabled: u64,
+    silenced: BTreeMap<String, u64>,
+    silenced_by_change: u64,
     left_out: BTreeMap<String, u64>,
     problems: Vec<Problem>,
+    warnings: Vec<Value>,
     gaps: Vec<Problem>,
 }
 

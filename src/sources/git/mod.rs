@@ -16,7 +16,7 @@ pub mod staged;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, Repository, Tree};
 
 /// A repository that cannot be used as asked for.
 #[derive(Debug, thiserror::Error)]
@@ -123,6 +123,26 @@ pub fn open() -> Result<Repository, GitError> {
 pub fn open_at(path: &Path) -> Result<Repository, GitError> {
     let missing = || GitError::NoRepositoryAt { path: path.to_owned() };
     Repository::discover(path).map_err(|error| not_opened(error, missing))
+}
+
+/// The tree of a revision, if it has one.
+pub fn tree<'r>(repository: &'r Repository, revision: &str) -> Option<Tree<'r>> {
+    repository.revparse_single(revision).and_then(|object| object.peel_to_tree()).ok()
+}
+
+/// The ids of a commit's parents.
+pub fn parents(repository: &Repository, commit: &str) -> Vec<String> {
+    let found = repository.revparse_single(commit).and_then(|object| object.peel_to_commit());
+    found.map_or(Vec::new(), |commit| commit.parent_ids().map(|id| id.to_string()).collect())
+}
+
+/// The file at `path` in a tree.
+pub fn content<'r>(
+    repository: &'r Repository,
+    tree: &Tree<'_>,
+    path: &Path,
+) -> Option<git2::Blob<'r>> {
+    tree.get_path(path).and_then(|entry| repository.find_blob(entry.id())).ok()
 }
 
 fn not_opened(error: git2::Error, missing: impl Fn() -> GitError) -> GitError {
