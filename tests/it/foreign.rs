@@ -10,20 +10,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::civil::date;
-use keylint::config::settings::Settings;
-use keylint::detect::Detector;
-use keylint::model::secret::Secret;
-use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
-use keylint::scan::{self, Input};
-use keylint::suppress::foreign::{self, Options};
-use keylint::suppress::{List, Subject, Suppressions};
+use keylint::suppress::List;
+use keylint::suppress::foreign::{self, BETTERLEAKS_KEY_VARIABLE, Options};
 use regex::{Captures, Regex};
+use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
@@ -229,33 +222,19 @@ const CASES: [Case; 13] = [
 
 /// What silences the finding in each file; nothing, for those that are shown.
 fn scan(sandbox: &Sandbox, case: &Case) -> BTreeMap<String, Option<String>> {
-    let root = sandbox.path("");
-    let options = Options { betterleaks_key: Some(Secret::new(HMAC_KEY.as_bytes())) };
-    let mut said = Suppressions::new(date(2026, 11, 22));
-    foreign::load(&root, &options).unwrap().into_iter().for_each(|list| said.add(list));
+    let mut line = vec!["scan", "--format", "json", "--show-silenced"];
     if case.is_given {
-        let given = foreign::read_baseline(&root.join(case.place), &root, &options).unwrap();
-        said.add(Box::new(given.expect("the format is recognised")));
+        line.extend(["--baseline", case.place]);
     }
-    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
-    let inputs = [Input::Path(root.clone())];
-    let found = scan::run(&inputs, &Settings::default(), &detector, &AtomicBool::new(false));
-    let exists = |path: &Path| root.join(path).exists();
-    let mut by_file = BTreeMap::new();
-    for finding in found.unwrap().findings {
-        let scope = finding.origin.scope().to_str().unwrap().replace('\\', "/");
-        let place = root.join(&scope);
-        let subject = Subject {
-            finding: &finding,
-            scope: Path::new(&scope),
-            fingerprint: finding.fingerprint,
-            place: Some(&place),
-            exists: &exists,
-        };
-        let by = said.ask(&subject).silenced_by.map(|entry| entry.form.name.to_owned());
-        by_file.insert(scope, by);
-    }
-    by_file
+    let report = sandbox.keylint(line).env(BETTERLEAKS_KEY_VARIABLE, HMAC_KEY).run().json();
+    let path = |finding: &Value| finding["path"].as_str().unwrap().replace('\\', "/");
+    let shown = report["findings"].as_array().unwrap().iter();
+    let silenced = report["silenced"].as_array().unwrap().iter();
+    let by = |one: &Value| one["by"]["form"].as_str().unwrap().to_owned();
+    shown
+        .map(|finding| (path(finding), None))
+        .chain(silenced.map(|one| (path(&one["finding"]), Some(by(one)))))
+        .collect()
 }
 
 #[test]
@@ -368,7 +347,7 @@ fn what_cannot_be_read_is_an_error_with_its_line() {
         let root = sandbox.path("");
         let refused = match place {
             "given" => foreign::read_baseline(&root.join(place), &root, &Options::default()).err(),
-            _ => foreign::read_all(&root, &Options::default()).err(),
+            _ => foreign::load(&root, &root, &Options::default()).err(),
         };
         let said = refused.unwrap_or_else(|| panic!("{place} was read:\n{text}")).to_string();
         assert!(said.contains(&format!("{place}{expected}")) || said.contains(expected), "{said}");
@@ -380,7 +359,7 @@ fn a_keyed_digest_without_its_key_is_an_error() {
     let sandbox = Sandbox::repository();
     sandbox.write(".betterleaksignore", &digested(&data("betterleaks/keyed.betterleaksignore")));
     let root = sandbox.path("");
-    let said = foreign::read_all(&root, &Options::default()).err().unwrap().to_string();
+    let said = foreign::load(&root, &root, &Options::default()).err().unwrap().to_string();
     assert!(said.contains(".betterleaksignore:1: ") && said.contains("HMAC_KEY"), "{said}");
 }
 
@@ -390,7 +369,7 @@ fn a_configuration_that_is_extended_is_read_and_none_outside_of_the_tree() {
         let sandbox = tree();
         sandbox.write(".gitleaks.toml", &format!("title = 'x'\n[extend]\npath = '{extend}'\n"));
         sandbox.write("conf/base.toml", "[allowlist]\npaths = ['^app']\n");
-        let lists = foreign::read_all(&sandbox.path(""), &Options::default());
+        let lists = foreign::load(&sandbox.path(""), Path::new("/"), &Options::default());
         lists.map(|lists| lists[0].len()).map_err(|error| error.to_string())
     };
     assert_eq!(read("conf/base.toml"), Ok(1));

@@ -10,6 +10,7 @@ use keylint::config::schema::Options;
 use keylint::config::settings::{Settings, Watched};
 use keylint::config::tables::{Allow, May, Repository, Tables};
 use keylint::config::{discover, schema};
+use keylint::model::secret::Secret;
 use keylint::model::silenced::Form;
 use keylint::rules::load::RuleSet;
 use keylint::scan::silence::allow_list;
@@ -28,6 +29,8 @@ pub(crate) struct Resolved {
     allow: Vec<Allowed>,
     may: Repository,
     no_repo_config: bool,
+    /// Whether other tools' files have a say, where the settings let their comments have one.
+    pub(crate) foreign_files: bool,
 }
 
 /// The entries of one file.
@@ -86,7 +89,8 @@ pub(crate) fn resolve(
     if !rules.rules().iter().any(enabled) {
         bail!("no rule is enabled, so nothing would be found: see [rules] in the configuration");
     }
-    Ok(Resolved { settings, file, root, allow, may, no_repo_config: config.no_repo_config })
+    let no_repo_config = config.no_repo_config;
+    Ok(Resolved { settings, file, root, allow, may, no_repo_config, foreign_files: true })
 }
 
 /// Without a policy everything in a repository counts.
@@ -148,6 +152,12 @@ pub(crate) fn shown(path: &Path, here: &Path) -> PathBuf {
     absolute.strip_prefix(&here).map_or_else(|_| path.to_owned(), Path::to_owned)
 }
 
+/// What other tools' files need besides themselves: betterleaks takes the key of its digests from the environment.
+pub(crate) fn foreign_options() -> foreign::Options {
+    let key = env::var_os(foreign::BETTERLEAKS_KEY_VARIABLE);
+    foreign::Options { betterleaks_key: key.map(|key| Secret::new(key.into_encoded_bytes())) }
+}
+
 impl Resolved {
     /// The file of the baseline that is in use, if one is.
     pub(crate) fn baseline(&self, suppress: &SuppressArgs) -> Option<PathBuf> {
@@ -178,13 +188,16 @@ impl Resolved {
             self.allow.iter().map(|allowed| allowed.file.clone()).collect();
         if let Some(file) = baseline {
             let file = shown(file, &here);
-            suppressions.add(Box::new(Baseline::read(&file)?));
+            match foreign::read_baseline(&file, &self.root, &foreign_options())? {
+                Some(list) => suppressions.add(Box::new(list)),
+                None => suppressions.add(Box::new(Baseline::read(&file)?)),
+            }
             files.push(file);
         }
-        if self.settings.suppress.foreign && !self.no_repo_config {
-            for list in foreign::load(&self.root)? {
-                files.extend((!list.is_empty()).then(|| list.entry(0).path));
-                suppressions.add(list);
+        if self.settings.suppress.foreign && self.foreign_files && !self.no_repo_config {
+            for list in foreign::load(&self.root, &here, &foreign_options())? {
+                files.push(list.path().to_owned());
+                suppressions.add(Box::new(list));
             }
         }
         self.settings.watched = files.into_iter().filter_map(|file| self.watched(file)).collect();

@@ -244,17 +244,16 @@ pub(crate) enum HookAction {
 #[derive(Debug, Args)]
 #[command(after_help = MIGRATE_NOTES)]
 pub(crate) struct MigrateArgs {
-    /// A directory of the repository, or of the tree, whose files are read
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) path: PathBuf,
-
-    /// Read this report of gitleaks or baseline of detect-secrets or Kingfisher, too; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub(crate) baseline: Vec<PathBuf>,
+    /// Also read these reports of gitleaks and baselines of detect-secrets or Kingfisher
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 
     /// Print what would be written, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
 }
 
 #[derive(Debug, Args)]
