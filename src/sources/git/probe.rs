@@ -95,7 +95,7 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let linked = pool.install(|| Pack::new(pack, index));
     let worker = || |object: Object<'_>| Seen::add(&seen, object);
     let mut failed = linked.walk(&pool, |_| true, |_| false, || false, worker);
-    failed.sort_by_key(|one| one.id);
+    failed.sort_by_cached_key(|one| (one.id, one.error.to_string()));
     let mut seen = Seen::sorted(seen);
     seen.unread = failed.iter().map(|one| (hex(one.id), one.error.to_string())).collect();
     let mut single = Single::new();
