@@ -248,6 +248,10 @@ fn every_format_silences_what_it_says_and_not_what_comes_near() {
             let by = case.silences.contains(&file).then(|| case.form.to_owned());
             assert_eq!(found[file], by, "{file} with {}", case.file);
         }
+        // A report holds the values that it knows.
+        assert!(
+            found.values().filter(|by| by.is_none()).count() == TREE.len() - case.silences.len()
+        );
         for (path, change) in case.misses {
             let sandbox = tree();
             sandbox.write(case.place, &text);
