@@ -240,7 +240,7 @@ fn scan(sandbox: &Sandbox, case: &Case) -> BTreeMap<String, Option<String>> {
     let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
     let inputs = [Input::Path(root.clone())];
     let found = scan::run(&inputs, &Settings::default(), &detector, &AtomicBool::new(false));
-    let exists = |path: &Path| root.join(path).exists();
+    let came_from = |path: &Path| !root.join(path).exists();
     let mut by_file = BTreeMap::new();
     for finding in found.unwrap().findings {
         let scope = finding.origin.scope().to_str().unwrap().replace('\\', "/");
@@ -250,7 +250,7 @@ fn scan(sandbox: &Sandbox, case: &Case) -> BTreeMap<String, Option<String>> {
             scope: Path::new(&scope),
             fingerprint: finding.fingerprint,
             place: Some(&place),
-            exists: &exists,
+            came_from: &came_from,
         };
         let by = said.ask(&subject).silenced_by.map(|entry| entry.form.name.to_owned());
         by_file.insert(scope, by);

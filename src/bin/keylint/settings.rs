@@ -10,6 +10,7 @@ use keylint::config::schema::Options;
 use keylint::config::settings::{Settings, Watched};
 use keylint::config::tables::{Allow, May, Repository, Tables};
 use keylint::config::{discover, schema};
+use keylint::model::secret::Secret;
 use keylint::model::silenced::Form;
 use keylint::rules::load::RuleSet;
 use keylint::scan::silence::allow_list;
@@ -141,6 +142,12 @@ fn applicable(args: &ConfigArgs, first: &Path) -> Result<Option<PathBuf>, schema
     }
 }
 
+/// What other tools' files are read with.
+pub(crate) fn foreign_options() -> foreign::Options {
+    let key = env::var_os(foreign::BETTERLEAKS_KEY_VARIABLE);
+    foreign::Options { betterleaks_key: key.map(|key| Secret::new(key.into_encoded_bytes())) }
+}
+
 /// A path as a report shows it: from the current directory, if it lies below that.
 pub(crate) fn shown(path: &Path, here: &Path) -> PathBuf {
     let here = here.canonicalize().unwrap_or_else(|_| here.to_owned());
@@ -171,6 +178,7 @@ impl Resolved {
         let here = env::current_dir().unwrap_or_default();
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let mut suppressions = Suppressions::new(today);
+        let options = foreign_options();
         for Allowed { form, file, base, entries } in &self.allow {
             suppressions.add(Box::new(allow_list(*form, file, base, entries)));
         }
@@ -178,11 +186,17 @@ impl Resolved {
             self.allow.iter().map(|allowed| allowed.file.clone()).collect();
         if let Some(file) = baseline {
             let file = shown(file, &here);
-            suppressions.add(Box::new(Baseline::read(&file)?));
+            // A file of the usual name is keylint's own; another one may be another tool's.
+            let is_own = file.ends_with(baseline::FILE_NAME);
+            let read = || foreign::read_baseline(&file, &self.root, &options);
+            match if is_own { None } else { read()? } {
+                Some(list) => suppressions.add(Box::new(list)),
+                None => suppressions.add(Box::new(Baseline::read(&file)?)),
+            }
             files.push(file);
         }
         if self.settings.suppress.foreign && !self.no_repo_config {
-            for list in foreign::load(&self.root)? {
+            for list in foreign::load(&self.root, &options)? {
                 files.extend((!list.is_empty()).then(|| list.entry(0).path));
                 suppressions.add(list);
             }
@@ -192,7 +206,9 @@ impl Resolved {
     }
 
     fn watched(&self, shown: PathBuf) -> Option<Watched> {
-        let absolute = shown.canonicalize().ok()?;
+        // Files of other tools are named as seen from the root.
+        let absolute =
+            shown.canonicalize().or_else(|_| self.root.join(&shown).canonicalize()).ok()?;
         let scope = absolute.strip_prefix(&self.root).ok()?.to_owned();
         Some(Watched { shown, scope })
     }

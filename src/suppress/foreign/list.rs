@@ -298,7 +298,7 @@ impl Scoped {
     fn at(&self, path: Option<&str>, subject: &Subject<'_>) -> impl Iterator<Item = u32> {
         let in_file = path.and_then(|path| self.files.get(path)).into_iter().flatten();
         let movable = self.movable.iter().filter(move |(file, _)| {
-            path.is_some_and(|path| is_same_file(file, path) || !is_there(file, subject))
+            path.is_some_and(|path| is_same_file(file, path) || was_moved(file, subject))
         });
         self.anywhere.iter().chain(in_file).copied().chain(movable.map(|(_, entry)| *entry))
     }
@@ -312,10 +312,11 @@ fn is_same_file(file: &str, path: &str) -> bool {
     ends_with(path, file) || ends_with(file, path)
 }
 
-/// Whether there is a file of this path, which may start with the name of the repository.
-fn is_there(file: &str, subject: &Subject<'_>) -> bool {
+/// Whether the file of this path, which may start with the name of the repository, can have become the subject's.
+fn was_moved(file: &str, subject: &Subject<'_>) -> bool {
     let inner = file.split_once('/').map(|(_, inner)| inner);
-    (subject.exists)(Path::new(file)) || inner.is_some_and(|path| (subject.exists)(Path::new(path)))
+    (subject.came_from)(Path::new(file))
+        && inner.is_none_or(|path| (subject.came_from)(Path::new(path)))
 }
 
 impl ForeignList {

@@ -49,7 +49,7 @@ fuzz_target!(|input: (u8, &str)| {
                     scope: finding.origin.scope(),
                     fingerprint: finding.fingerprint,
                     place: Some(&place),
-                    exists: &|path| path.is_absolute(),
+                    came_from: &|path| path.is_absolute(),
                 };
                 let mut last = None;
                 let entries = list.len();

@@ -13,7 +13,6 @@ use keylint::config::discover;
 use keylint::config::schema::Options;
 use keylint::config::settings::Settings;
 use keylint::detect::Detector;
-use keylint::model::secret::Secret;
 use keylint::model::silenced::{Kind, Silenced};
 use keylint::report::escape::escape;
 use keylint::rules::load::RuleSet;
@@ -28,6 +27,7 @@ use keylint::suppress::foreign::{self, ForeignList};
 use crate::args::MigrateArgs;
 use crate::exit::Status;
 use crate::outputs::{self, Readers};
+use crate::settings::foreign_options;
 use crate::{interrupt, terminal};
 
 /// Runs the command. An error is something that kept it from reading or writing at all.
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Sta
     env::set_current_dir(&root).with_context(|| root.display().to_string())?;
     let outcome = scan(&root, needs_history(&lists))?;
     let mut planner = Planner::new(&mut lists, &config);
-    let mut places = Places::new();
+    let mut places = Places::new(None);
     for finding in &outcome.findings {
         at_each_path(finding, &mut places, |subject, _| planner.take(subject));
     }
@@ -77,9 +77,7 @@ fn root(path: &Path) -> io::Result<PathBuf> {
 }
 
 fn read(root: &Path, baselines: &[PathBuf]) -> anyhow::Result<Vec<ForeignList>> {
-    let key = env::var_os(foreign::BETTERLEAKS_KEY_VARIABLE);
-    let betterleaks_key = key.map(|key| Secret::new(key.into_encoded_bytes()));
-    let options = foreign::Options { betterleaks_key };
+    let options = foreign_options();
     let mut lists = foreign::read_all(root, &options)?;
     for baseline in baselines {
         let list = foreign::read_baseline(baseline, root, &options)?;
