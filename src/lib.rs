@@ -22,6 +22,7 @@
 //! | [`config`] | the user's settings, as data | model |
 //! | [`sources`] | where bytes come from: trees, standard input, indexes, commits | model |
 //! | [`decode`] | bytes → searchable text | model |
+//! | [`unpack`] | containers → their members, bounded | model |
 //! | [`suppress`] | the user's say-so about findings | model |
 //! | [`report`] | findings → bytes on a writer | model, rules |
 //! | [`detect`] | views → findings, pure and deterministic | model, rules, decode |
@@ -78,3 +79,4 @@ pub mod rules;
 pub mod scan;
 pub mod sources;
 pub mod suppress;
+pub mod unpack;

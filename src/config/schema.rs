@@ -50,6 +50,22 @@ pub struct Options {
     pub show_silenced: Option<bool>,
     /// Whether input that cannot be scanned by its own making leaves the run complete.
     pub allow_incomplete: Option<bool>,
+    /// Whether archives are unpacked.
+    pub archives: Option<bool>,
+    /// Archives within each other that are unpacked.
+    pub archive_depth: Option<u32>,
+    /// Members of one archive that are scanned.
+    pub archive_members: Option<u64>,
+    /// Bytes that a member may expand to.
+    pub archive_member_size: Option<SizeLimit>,
+    /// Bytes that all members of a file together may expand to.
+    pub archive_total_size: Option<SizeLimit>,
+    /// How many times its compressed size a stream may expand to.
+    pub archive_ratio: Option<u64>,
+    /// Bytes held of archives within others, and for a decoder's dictionary.
+    pub archive_memory: Option<SizeLimit>,
+    /// Seconds that one file and all within it may take.
+    pub archive_time: Option<u64>,
     /// When to colour.
     pub color: Option<Color>,
     /// Whether only findings and problems are printed.
@@ -68,27 +84,37 @@ pub struct Options {
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 17] = [
+const KEYS: [(&str, &str); 25] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
     ("include-examples", TRUE_OR_FALSE),
-    ("threads", "must be a whole number, 0 or more"),
+    ("threads", WHOLE_NUMBER),
     ("ignore", TRUE_OR_FALSE),
     ("hidden", TRUE_OR_FALSE),
     ("follow", TRUE_OR_FALSE),
     ("exclude", "must be a list of strings, each a pattern in .gitignore syntax"),
-    ("max-file-size", "must be a number of bytes, a string such as \"10M\", or \"none\""),
+    ("max-file-size", SIZE),
     ("inline", TRUE_OR_FALSE),
     ("foreign", TRUE_OR_FALSE),
     ("show-silenced", TRUE_OR_FALSE),
     ("allow-incomplete", TRUE_OR_FALSE),
+    ("archives", TRUE_OR_FALSE),
+    ("archive-depth", WHOLE_NUMBER),
+    ("archive-members", WHOLE_NUMBER),
+    ("archive-member-size", SIZE),
+    ("archive-total-size", SIZE),
+    ("archive-ratio", WHOLE_NUMBER),
+    ("archive-memory", SIZE),
+    ("archive-time", WHOLE_NUMBER),
     ("color", "must be \"auto\", \"always\" or \"never\""),
     ("quiet", TRUE_OR_FALSE),
     ("verbose", TRUE_OR_FALSE),
 ];
 
 const TRUE_OR_FALSE: &str = "must be true or false";
+const WHOLE_NUMBER: &str = "must be a whole number, 0 or more";
+const SIZE: &str = "must be a number of bytes, a string such as \"10M\", or \"none\"";
 
 /// Options of the command line that a file may not set. The file may come with the tree that is scanned, and such a
 /// tree decides neither that secrets are printed nor which files are written.
@@ -327,7 +353,10 @@ mod tests {
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
              ignore = false\nhidden = false\nfollow = true\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             allow-incomplete = true\ninline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\nquiet = true\nverbose = false\n",
+             allow-incomplete = true\narchives = false\narchive-depth = 2\narchive-members = 3\n\
+             archive-member-size = '1K'\narchive-total-size = '2K'\narchive-ratio = 4\narchive-memory = 'none'\n\
+             archive-time = 5\ninline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\n\
+             quiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -348,6 +377,14 @@ mod tests {
             foreign: Some(false),
             show_silenced: Some(true),
             allow_incomplete: Some(true),
+            archives: Some(false),
+            archive_depth: Some(2),
+            archive_members: Some(3),
+            archive_member_size: Some(SizeLimit::Bytes(1 << 10)),
+            archive_total_size: Some(SizeLimit::Bytes(2 << 10)),
+            archive_ratio: Some(4),
+            archive_memory: Some(SizeLimit::None),
+            archive_time: Some(5),
             color: Some(Color::Never),
             quiet: Some(true),
             verbose: Some(false),

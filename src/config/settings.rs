@@ -176,6 +176,43 @@ pub struct Watched {
     pub scope: PathBuf,
 }
 
+/// Whether and how far archives are unpacked. What a limit keeps from being scanned is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Archives {
+    /// Whether they are unpacked at all, rather than scanned as they lie.
+    pub unpack: bool,
+    /// Archives within each other that are unpacked, the outermost included.
+    pub depth: u32,
+    /// Members of one archive.
+    pub members: u64,
+    /// Bytes that one member may expand to.
+    pub member_size: u64,
+    /// Bytes that all members of a file may expand to, at all depths together.
+    pub total_size: u64,
+    /// How many times its compressed size a stream may expand to.
+    pub ratio: u64,
+    /// Bytes that a thread holds of archives within others, and for one dictionary of a decoder.
+    pub memory: u64,
+    /// Seconds that one file and all within it may take.
+    pub seconds: u64,
+}
+
+impl Default for Archives {
+    /// Sizes are those of large images of containers. Deflate expands up to 1,032 times, and text hardly ever 100 times.
+    fn default() -> Self {
+        Self {
+            unpack: true,
+            depth: 4,
+            members: 200_000,
+            member_size: 4 << 30,
+            total_size: 16 << 30,
+            ratio: 500,
+            memory: 256 << 20,
+            seconds: 300,
+        }
+    }
+}
+
 /// Everything a scan needs to know, resolved from defaults, configuration file and command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
@@ -211,6 +248,8 @@ pub struct Settings {
     /// Whether input that cannot be scanned by its own making (encrypted, of an unsupported format, cut off by a
     /// shallow clone) is noted and leaves the run complete.
     pub allow_incomplete: bool,
+    /// Whether and how far archives are unpacked.
+    pub archives: Archives,
     /// How the result is shown; no business of the scan itself.
     pub presentation: Presentation,
 }
@@ -234,6 +273,7 @@ impl Default for Settings {
                 report_unused: false,
             },
             allow_incomplete: false,
+            archives: Archives::default(),
             watched: Vec::new(),
             rules: BTreeMap::new(),
             own_accounts: BTreeSet::new(),
@@ -270,6 +310,16 @@ impl Settings {
         set(&mut self.suppress.foreign, options.foreign);
         set(&mut self.suppress.report_unused, options.report_unused);
         set(&mut self.allow_incomplete, options.allow_incomplete);
+        let bytes = |limit: SizeLimit| limit.bytes().unwrap_or(u64::MAX);
+        let archives = &mut self.archives;
+        set(&mut archives.unpack, options.archives);
+        set(&mut archives.depth, options.archive_depth);
+        set(&mut archives.members, options.archive_members);
+        set(&mut archives.member_size, options.archive_member_size.map(bytes));
+        set(&mut archives.total_size, options.archive_total_size.map(bytes));
+        set(&mut archives.ratio, options.archive_ratio);
+        set(&mut archives.memory, options.archive_memory.map(bytes));
+        set(&mut archives.seconds, options.archive_time);
         set(&mut self.presentation.format, options.format);
         set(&mut self.presentation.color, options.color);
         set(&mut self.presentation.show_secrets, options.show_secrets);

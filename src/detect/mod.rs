@@ -176,7 +176,7 @@ impl<'d> BlobScan<'d> {
         if !found.is_empty() {
             let table = self.head.as_deref().and_then(Table::parse);
             let surrounds = Surrounds {
-                path: self.origin.path(),
+                path: self.origin.own_path(),
                 table: table.as_ref(),
                 floors: self.detector.floors,
                 sections: Sections::default(),

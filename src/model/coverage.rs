@@ -122,6 +122,10 @@ pub struct Coverage {
     pub files: u64,
     /// Bytes scanned.
     pub bytes: u64,
+    /// Members of archives scanned, and contents of compressed files.
+    pub members: u64,
+    /// Bytes of members scanned.
+    pub unpacked: u64,
     /// Wall time of the scan.
     pub elapsed: Duration,
     /// How many entries were left out on purpose, by reason.
@@ -150,6 +154,8 @@ impl Coverage {
             left_out,
             problems,
             gaps,
+            members,
+            unpacked,
             warnings,
             examples,
             disabled,
@@ -157,6 +163,8 @@ impl Coverage {
         } = other;
         self.files += files;
         self.bytes += bytes;
+        self.members += members;
+        self.unpacked += unpacked;
         self.elapsed = self.elapsed.max(elapsed);
         for (reason, count) in left_out {
             *self.left_out.entry(reason).or_default() += count;

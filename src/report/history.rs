@@ -66,21 +66,21 @@ pub(super) fn lines(told: &history::History, most: usize, redactor: &Redactor) -
 }
 
 fn line(sighting: &history::Sighting, redactor: &Redactor) -> String {
-    let mut line = escape(&sighting.path.to_string_lossy()).into_owned();
-    if let Some(commit) = &sighting.first {
-        line += &format!(" since {}", commit::described(commit, redactor));
-    }
-    line += match (sighting.reach, sighting.at_head) {
-        (Reach::Ref, true) => ", still at HEAD",
-        (Reach::Ref, false) => ", no longer at HEAD",
-        (Reach::Stash, _) => ", in a stash",
-        (Reach::Notes, _) => ", in notes",
-        (Reach::Index, _) => ", staged",
-        (Reach::Reflog, _) => ", kept by a reflog only",
-        (Reach::Dangling, _) => ", dangling",
+    let path = sighting.path.to_string_lossy();
+    let first = sighting.first.as_ref();
+    let since = first.map(|commit| format!(" since {}", commit::described(commit, redactor)));
+    let state = match (sighting.reach, sighting.at_head) {
+        (Reach::Ref, true) => "still at HEAD",
+        (Reach::Ref, false) => "no longer at HEAD",
+        (Reach::Stash, _) => "in a stash",
+        (Reach::Notes, _) => "in notes",
+        (Reach::Index, _) => "staged",
+        (Reach::Reflog, _) => "kept by a reflog only",
+        (Reach::Dangling, _) => "dangling",
     };
-    if sighting.objects > 1 {
-        line += &format!(", in {} versions", sighting.objects);
-    }
-    line
+    let versions = match sighting.objects {
+        0 | 1 => String::new(),
+        several => format!(", in {several} versions"),
+    };
+    format!("{}{}, {state}{versions}", escape(&path), since.unwrap_or_default())
 }

@@ -127,6 +127,10 @@ pub(super) struct Scan<'a> {
     files: u64,
     /// The number of bytes scanned.
     bytes: u64,
+    /// The number of members of archives and contents of compressed files scanned. An archive within another is one.
+    members: u64,
+    /// The number of bytes of members scanned.
+    unpacked: u64,
     /// Wall time in seconds, to the millisecond.
     seconds: f64,
     /// The number of findings in the report.
@@ -159,6 +163,8 @@ impl<'a> Scan<'a> {
             complete: coverage.is_complete(),
             files: coverage.files,
             bytes: coverage.bytes,
+            members: coverage.members,
+            unpacked: coverage.unpacked,
             seconds: coverage.elapsed.as_millis() as f64 / 1000.0,
             findings: report.findings.len() as u64,
             examples: coverage.examples,

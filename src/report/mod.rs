@@ -109,9 +109,9 @@ pub enum Verbosity {
     Normal,
 }
 
-/// Bytes of a path that stand as they are in a URI.
+/// Bytes of a path that stand as they are in a URI; `!` leads into archives, as in `jar:` URIs.
 const PATH_IN_URI: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'!').remove(b'/');
 
 /// A path as the path of a URI: its bytes percent-encoded, `/` between components.
 fn percent_encoded(path: &Path) -> String {

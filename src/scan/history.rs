@@ -46,7 +46,7 @@ pub(super) fn push(
         progress.read.fetch_add(1, Ordering::Relaxed);
         progress.bytes.fetch_add(bytes, Ordering::Relaxed);
         progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
-    })?;
+    });
     scan.add(first.into_ledger().coverage);
     let (suspects, examples) = suspects.into_inner();
     scan.with_ledger(|ledger| ledger.coverage.examples += examples);
@@ -58,7 +58,7 @@ pub(super) fn push(
     log::debug!("history: {} objects placed in {:.2?}", suspects.len(), started.elapsed());
     let joined = Joined::new(&placed);
     let second = scan.with_sink(&joined);
-    history.push_again(&placed, &second)?;
+    history.push_again(&placed, &second);
     scan.add(only_problems(second.into_ledger()));
     scan.keep(joined.into_findings());
     let named = placed.iter().filter_map(|place| Some((place.order, place.origin.commit()?)));

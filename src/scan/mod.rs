@@ -5,6 +5,7 @@
 
 mod adjust;
 mod history;
+mod members;
 pub mod places;
 pub mod silence;
 mod windows;

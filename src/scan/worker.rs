@@ -1,40 +1,48 @@
 //! One thread's share of a scan: blob after blob, none of which may take the run with it.
 
 use std::any::Any;
+use std::io::{self, Read, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
+use super::members::{self, Found, Place, Unpacking};
 use super::silence::{self, Comments};
 use super::windows::{Progress, Windows};
-use super::{Scan, windows};
-use crate::detect::MAX_LONE_RUNS;
+use super::{Ledger, Scan, windows};
+use crate::detect::{Detected, MAX_LONE_RUNS};
 use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
 use crate::suppress::marks::{MAX_MARKS, Marks};
+use crate::unpack::{Budget, Format, Source};
 
 /// One thread's share, added to the ledger when the thread is done.
 pub(super) struct Thread<'s> {
-    scan: &'s Scan<'s>,
-    windows: Windows<'s>,
+    pub(super) scan: &'s Scan<'s>,
+    pub(super) windows: Windows<'s>,
     files: u64,
     bytes: u64,
+    pub(super) members: u64,
+    pub(super) unpacked: u64,
 }
 
 impl<'s> Thread<'s> {
     pub(super) fn new(scan: &'s Scan<'s>) -> Self {
         let everywhere = scan.settings.suppress.report_unused;
         let comments = scan.comments.map(|search| windows::Comments { search, everywhere });
-        Self { scan, windows: Windows::new(scan.core, comments), files: 0, bytes: 0 }
+        let windows = Windows::new(scan.core, comments);
+        Self { scan, windows, files: 0, bytes: 0, members: 0, unpacked: 0 }
     }
 }
 
 impl Drop for Thread<'_> {
     fn drop(&mut self) {
-        let (files, bytes) = (self.files, self.bytes);
-        self.scan.with_ledger(|ledger| {
-            ledger.coverage.files += files;
-            ledger.coverage.bytes += bytes;
+        self.scan.with_ledger(|Ledger { coverage, .. }| {
+            coverage.files += self.files;
+            coverage.bytes += self.bytes;
+            coverage.members += self.members;
+            coverage.unpacked += self.unpacked;
         });
     }
 }
@@ -43,48 +51,146 @@ impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
         let Blob { origin, content, lines } = blob;
         self.watch(&origin, &content, &lines);
-        let mut read = Progress::default();
-        let scan = self.scan;
-        let stop = || scan.is_cancelled();
-        let detected = catch_unwind(AssertUnwindSafe(|| {
-            self.windows.detect(scan.detector, &origin, content, &stop, &mut read)
-        }));
-        // What could not even be opened was not scanned, and a message is no file.
+        // A message is no file, and what could not even be opened was not scanned.
         let is_file =
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
+        let budget = Budget::new(members::limits(&self.scan.settings.archives));
+        let mut all = Unpacking::new(&budget);
+        let read = self.look(&Place::outermost(origin), content, &mut all);
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
-        let problem =
-            |kind, message| Problem { path: Some(origin.path().to_path_buf()), kind, message };
-        if let Some(error) = read.failed {
-            let message = match read.bytes {
-                0 => error.to_string(),
-                bytes => format!("{error}, after {bytes} bytes"),
-            };
-            self.scan.problem(problem(ProblemKind::Unreadable, message));
-        }
-        match detected {
-            Ok((detected, marks)) => {
-                for message in detected.shortcomings {
-                    self.scan.problem(problem(ProblemKind::OverLimit, message));
-                }
-                self.account_for_lone_runs(&origin, detected.low_left_out);
-                if detected.depends_on_path
-                    && let Some(sink) = self.scan.sink
-                {
-                    sink.depends_on_path(&origin);
-                }
-                if !detected.findings.is_empty() || !marks.marks.is_empty() {
-                    self.conclude(&origin, detected.findings, &lines, &marks);
-                }
-            }
-            Err(panic) => {
-                forget(panic);
-                let message = "keylint failed on this file; please report it as a bug".to_owned();
-                self.scan.problem(problem(ProblemKind::Internal, message));
-            }
+        // Of an archive no lines can be told apart: all of it is what the change brings.
+        let lines = if all.has_members { Lines::All } else { lines };
+        for found in all.found {
+            self.conclude(&found.origin, found.findings, &lines, &found.marks);
         }
         read.bytes
+    }
+}
+
+impl Thread<'_> {
+    /// Scans a blob, and what is in it if it is an archive. Neither its errors nor a panic go further.
+    pub(super) fn look(
+        &mut self,
+        place: &Place,
+        content: Content<'_>,
+        all: &mut Unpacking<'_>,
+    ) -> Progress {
+        let mut read = Progress::default();
+        let searched = catch_unwind(AssertUnwindSafe(|| {
+            if let Some((detected, marks)) = self.search(place, content, all, &mut read) {
+                self.take(&place.origin, detected, marks, all);
+            }
+        }));
+        if let Some(error) = &read.failed {
+            self.broke_off(&place.origin, error, read.bytes, all);
+        }
+        if let Err(panic) = searched {
+            forget(panic);
+            self.scan.problem(Problem {
+                path: Some(place.origin.path().to_path_buf()),
+                kind: ProblemKind::Internal,
+                message: "keylint failed on this file; please report it as a bug".to_owned(),
+            });
+        }
+        read
+    }
+
+    /// Searches a blob; what is in an archive is added to `all` by its members.
+    fn search(
+        &mut self,
+        place: &Place,
+        content: Content<'_>,
+        all: &mut Unpacking<'_>,
+        read: &mut Progress,
+    ) -> Option<(Detected, Marks)> {
+        let scan = self.scan;
+        let (detector, origin) = (scan.detector, &place.origin);
+        let stop = || scan.is_cancelled();
+        match content {
+            Content::Bytes(bytes) => {
+                read.bytes = bytes.len() as u64;
+                let Some(format) = self.container(place, bytes) else {
+                    return Some(self.windows.bytes(detector, origin, bytes));
+                };
+                self.unpack(format, place, Source::Bytes(bytes), all);
+            }
+            Content::Stream(stream) => {
+                let Some((format, head)) = self.peek(place, stream, read) else {
+                    return Some(self.windows.rest(detector, origin, 0, stream, &stop, read));
+                };
+                let mut whole = head.chain(Counted { stream, bytes: &mut read.bytes });
+                self.unpack(format, place, Source::Stream(&mut whole), all);
+            }
+            Content::Seekable(file) => {
+                let mut stream = &mut *file;
+                let Some((format, _)) = self.peek(place, &mut stream, read) else {
+                    return Some(self.windows.rest(detector, origin, 0, &mut stream, &stop, read));
+                };
+                match file.seek(SeekFrom::End(0)).and_then(|size| file.rewind().map(|()| size)) {
+                    Ok(size) => read.bytes = size,
+                    Err(error) => {
+                        read.failed = Some(error);
+                        return None;
+                    }
+                }
+                self.unpack(format, place, Source::Seekable(file), all);
+            }
+        }
+        None
+    }
+
+    /// Reads the first piece of a stream. If that begins a container: which, and the piece.
+    fn peek(
+        &mut self,
+        place: &Place,
+        stream: &mut dyn Read,
+        read: &mut Progress,
+    ) -> Option<(Format, Vec<u8>)> {
+        self.windows.first(stream, read);
+        if read.failed.is_some() {
+            return None;
+        }
+        let format = self.container(place, self.windows.at_hand())?;
+        Some((format, self.windows.at_hand().to_vec()))
+    }
+
+    /// Takes what was detected in the blob of `origin`.
+    pub(super) fn take(
+        &self,
+        origin: &Arc<Origin>,
+        detected: Detected,
+        marks: Marks,
+        all: &mut Unpacking<'_>,
+    ) {
+        for message in detected.shortcomings {
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+        }
+        self.account_for_lone_runs(origin, detected.low_left_out);
+        if detected.depends_on_path
+            && let Some(sink) = self.scan.sink
+        {
+            sink.depends_on_path(origin);
+        }
+        if !detected.findings.is_empty() || !marks.marks.is_empty() {
+            let origin = Arc::clone(origin);
+            all.found.push(Found { origin, findings: detected.findings, marks });
+        }
+    }
+}
+
+/// A stream whose bytes are counted.
+struct Counted<'a> {
+    stream: &'a mut dyn Read,
+    bytes: &'a mut u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        *self.bytes += read as u64;
+        Ok(read)
     }
 }
 

@@ -10,20 +10,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use hmac::{Hmac, KeyInit, Mac};
-use jiff::civil::date;
-use keylint::config::settings::Settings;
-use keylint::detect::Detector;
-use keylint::model::secret::Secret;
-use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
-use keylint::scan::{self, Input};
-use keylint::suppress::foreign::{self, Options};
-use keylint::suppress::{Subject, Suppressions};
+use keylint::suppress::List;
+use keylint::suppress::foreign::{self, BETTERLEAKS_KEY_VARIABLE, Options};
 use regex::{Captures, Regex};
+use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use twox_hash::XxHash3_64;
@@ -229,33 +222,19 @@ const CASES: [Case; 13] = [
 
 /// What silences the finding in each file; nothing, for those that are shown.
 fn scan(sandbox: &Sandbox, case: &Case) -> BTreeMap<String, Option<String>> {
-    let root = sandbox.path("");
-    let options = Options { betterleaks_key: Some(Secret::new(HMAC_KEY.as_bytes())) };
-    let mut said = Suppressions::new(date(2026, 11, 22));
-    foreign::load(&root, &options).unwrap().into_iter().for_each(|list| said.add(list));
+    let mut line = vec!["scan", "--format", "json", "--show-silenced"];
     if case.is_given {
-        let given = foreign::read_baseline(&root.join(case.place), &root, &options).unwrap();
-        said.add(Box::new(given.expect("the format is recognised")));
+        line.extend(["--baseline", case.place]);
     }
-    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
-    let inputs = [Input::Path(root.clone())];
-    let found = scan::run(&inputs, &Settings::default(), &detector, &AtomicBool::new(false));
-    let came_from = |path: &Path| !root.join(path).exists();
-    let mut by_file = BTreeMap::new();
-    for finding in found.unwrap().findings {
-        let scope = finding.origin.scope().to_str().unwrap().replace('\\', "/");
-        let place = root.join(&scope);
-        let subject = Subject {
-            finding: &finding,
-            scope: Path::new(&scope),
-            fingerprint: finding.fingerprint,
-            place: Some(&place),
-            came_from: &came_from,
-        };
-        let by = said.ask(&subject).silenced_by.map(|entry| entry.form.name.to_owned());
-        by_file.insert(scope, by);
-    }
-    by_file
+    let report = sandbox.keylint(line).env(BETTERLEAKS_KEY_VARIABLE, HMAC_KEY).run().json();
+    let path = |finding: &Value| finding["path"].as_str().unwrap().replace('\\', "/");
+    let shown = report["findings"].as_array().unwrap().iter();
+    let silenced = report["silenced"].as_array().unwrap().iter();
+    let by = |one: &Value| one["by"]["form"].as_str().unwrap().to_owned();
+    shown
+        .map(|finding| (path(finding), None))
+        .chain(silenced.map(|one| (path(&one["finding"]), Some(by(one)))))
+        .collect()
 }
 
 #[test]
@@ -324,4 +303,89 @@ fn every_comment_silences_what_it_says_and_not_what_comes_near() {
             sandbox.run("scan --no-foreign").expect(1);
         }
     }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_with_its_line() {
+    let json = |line: &str| format!("{{\n\"plugins_used\": [],\n{line}\n}}\n");
+    let kingfisher = |version: &str| format!("version: {version}\nfingerprint_algorithm: x\n");
+    for (place, text, expected) in [
+        (
+            ".gitleaksignore",
+            "a.py:aws-access-token:1\nwhat is this\n".into(),
+            ":2: expected `file:rule:line`",
+        ),
+        (".betterleaksignore", "# c\nsha256:abc\n".into(), ":2: expected"),
+        (".betterleaksignore", "\nhmac-sha256:00\n".into(), ":2: expected a SHA-256 digest"),
+        (
+            ".gitleaks.toml",
+            "[allowlist]\npaths = [\n  '(?=a)',\n]\n".into(),
+            ":3: the pattern cannot be used: look-around",
+        ),
+        (".secrets.baseline", json("\"results\": 1"), ":3: not a baseline of detect-secrets"),
+        (".secrets.baseline", json("\"results\": {"), ":5: not JSON"),
+        (
+            ".secrets.baseline",
+            json("\"results\": {\"a\": [{\"type\": \"x\",\n\"hashed_secret\": \"12\"}]}"),
+            ":4: `hashed_secret` must be",
+        ),
+        (".gitallowed", "fine\n\n# (\n(\n".into(), ":4: the pattern cannot be used"),
+        (".gitallowed", "(a)\\1\n".into(), ":1: back-references"),
+        (".secretsignore", "ok\n{a\n".into(), ":2: the pattern is no"),
+        (
+            ".gitguardian.yaml",
+            "version: 2\nsecret:\n  ignored_paths: x\n".into(),
+            ":3: expected a list",
+        ),
+        (".gitguardian.yaml", "version: 2\nsecret: [\n".into(), ": not YAML"),
+        ("given", kingfisher("3"), ":1: `version` must be 2"),
+        ("given", kingfisher("2"), ":2: `fingerprint_algorithm` must be kingfisher-v1"),
+        ("given", "[{\"RuleID\": 1}]".into(), ":1: not a gitleaks report"),
+    ] {
+        let sandbox = Sandbox::repository();
+        sandbox.write(place, &text);
+        let root = sandbox.path("");
+        let refused = match place {
+            "given" => foreign::read_baseline(&root.join(place), &root, &Options::default()).err(),
+            _ => foreign::load(&root, &root, &Options::default()).err(),
+        };
+        let said = refused.unwrap_or_else(|| panic!("{place} was read:\n{text}")).to_string();
+        assert!(said.contains(&format!("{place}{expected}")) || said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_keyed_digest_without_its_key_is_an_error() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".betterleaksignore", &digested(&data("betterleaks/keyed.betterleaksignore")));
+    let root = sandbox.path("");
+    let said = foreign::load(&root, &root, &Options::default()).err().unwrap().to_string();
+    assert!(said.contains(".betterleaksignore:1: ") && said.contains("HMAC_KEY"), "{said}");
+}
+
+#[test]
+fn a_configuration_that_is_extended_is_read_and_none_outside_of_the_tree() {
+    let read = |extend: &str| {
+        let sandbox = tree();
+        sandbox.write(".gitleaks.toml", &format!("title = 'x'\n[extend]\npath = '{extend}'\n"));
+        sandbox.write("conf/base.toml", "[allowlist]\npaths = ['^app']\n");
+        let lists = foreign::load(&sandbox.path(""), Path::new("/"), &Options::default());
+        lists.map(|lists| lists[0].len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(read("conf/base.toml"), Ok(1));
+    for outside in ["../base.toml", "/etc/passwd", "conf/absent.toml"] {
+        assert!(
+            read(outside).unwrap_err().contains(".gitleaks.toml:3: `extend.path`"),
+            "{outside}"
+        );
+    }
+}
+
+#[test]
+fn a_renamed_file_keeps_its_kingfisher_entry() {
+    let sandbox = tree();
+    let case = CASES.iter().find(|case| case.file.starts_with("kingfisher")).unwrap();
+    sandbox.write(case.place, &digested(&data(case.file)));
+    fs::rename(sandbox.path("app.py"), sandbox.path("renamed.py")).unwrap();
+    assert_eq!(scan(&sandbox, case)["renamed.py"].as_deref(), Some(case.form));
 }

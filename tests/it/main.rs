@@ -19,6 +19,9 @@ mod history; // what `keylint history` reports, in repositories made by git itse
 mod hook; // hooks that keylint installs, in real commits and pushes
 mod inline; // comments that silence: extents, reports, windows, encodings, changes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod migrate; // other tools' files carried over into keylint.toml
+mod objects; // every object of repositories of every kind, against what git lists
+mod pack; // packs and indexes that contradict themselves, are cut off, or have wrong bits
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
 mod range; // what `keylint diff` reports of commits, in repositories made by git itself
 mod report; // the findings that report tests are made of, and what holds for every format

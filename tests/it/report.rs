@@ -203,6 +203,8 @@ pub(crate) fn incomplete() -> Coverage {
     Coverage {
         files: 1204,
         bytes: 12_345_678,
+        members: 56,
+        unpacked: 7_654_321,
         elapsed: Duration::from_millis(182),
         left_out: BTreeMap::from([(LeftOut::Ignored, 12), (LeftOut::SymbolicLink, 3)]),
         problems: vec![

@@ -29,6 +29,8 @@ pub(crate) struct Resolved {
     allow: Vec<Allowed>,
     may: Repository,
     no_repo_config: bool,
+    /// Whether other tools' files have a say, where the settings let their comments have one.
+    pub(crate) foreign_files: bool,
 }
 
 /// The entries of one file.
@@ -87,7 +89,8 @@ pub(crate) fn resolve(
     if !rules.rules().iter().any(enabled) {
         bail!("no rule is enabled, so nothing would be found: see [rules] in the configuration");
     }
-    Ok(Resolved { settings, file, root, allow, may, no_repo_config: config.no_repo_config })
+    let no_repo_config = config.no_repo_config;
+    Ok(Resolved { settings, file, root, allow, may, no_repo_config, foreign_files: true })
 }
 
 /// Without a policy everything in a repository counts.
@@ -142,17 +145,17 @@ fn applicable(args: &ConfigArgs, first: &Path) -> Result<Option<PathBuf>, schema
     }
 }
 
-/// What other tools' files are read with.
-pub(crate) fn foreign_options() -> foreign::Options {
-    let key = env::var_os(foreign::BETTERLEAKS_KEY_VARIABLE);
-    foreign::Options { betterleaks_key: key.map(|key| Secret::new(key.into_encoded_bytes())) }
-}
-
 /// A path as a report shows it: from the current directory, if it lies below that.
 pub(crate) fn shown(path: &Path, here: &Path) -> PathBuf {
     let here = here.canonicalize().unwrap_or_else(|_| here.to_owned());
     let absolute = path.canonicalize().unwrap_or_else(|_| here.join(path));
     absolute.strip_prefix(&here).map_or_else(|_| path.to_owned(), Path::to_owned)
+}
+
+/// What other tools' files need besides themselves: betterleaks takes the key of its digests from the environment.
+pub(crate) fn foreign_options() -> foreign::Options {
+    let key = env::var_os(foreign::BETTERLEAKS_KEY_VARIABLE);
+    foreign::Options { betterleaks_key: key.map(|key| Secret::new(key.into_encoded_bytes())) }
 }
 
 impl Resolved {
@@ -178,7 +181,6 @@ impl Resolved {
         let here = env::current_dir().unwrap_or_default();
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let mut suppressions = Suppressions::new(today);
-        let options = foreign_options();
         for Allowed { form, file, base, entries } in &self.allow {
             suppressions.add(Box::new(allow_list(*form, file, base, entries)));
         }
@@ -186,19 +188,16 @@ impl Resolved {
             self.allow.iter().map(|allowed| allowed.file.clone()).collect();
         if let Some(file) = baseline {
             let file = shown(file, &here);
-            // A file of the usual name is keylint's own; another one may be another tool's.
-            let is_own = file.ends_with(baseline::FILE_NAME);
-            let read = || foreign::read_baseline(&file, &self.root, &options);
-            match if is_own { None } else { read()? } {
+            match foreign::read_baseline(&file, &self.root, &foreign_options())? {
                 Some(list) => suppressions.add(Box::new(list)),
                 None => suppressions.add(Box::new(Baseline::read(&file)?)),
             }
             files.push(file);
         }
-        if self.settings.suppress.foreign && !self.no_repo_config {
-            for list in foreign::load(&self.root, &options)? {
-                files.extend((!list.is_empty()).then(|| list.entry(0).path));
-                suppressions.add(list);
+        if self.settings.suppress.foreign && self.foreign_files && !self.no_repo_config {
+            for list in foreign::load(&self.root, &here, &foreign_options())? {
+                files.push(list.path().to_owned());
+                suppressions.add(Box::new(list));
             }
         }
         self.settings.watched = files.into_iter().filter_map(|file| self.watched(file)).collect();
@@ -206,9 +205,7 @@ impl Resolved {
     }
 
     fn watched(&self, shown: PathBuf) -> Option<Watched> {
-        // Files of other tools are named as seen from the root.
-        let absolute =
-            shown.canonicalize().or_else(|_| self.root.join(&shown).canonicalize()).ok()?;
+        let absolute = shown.canonicalize().ok()?;
         let scope = absolute.strip_prefix(&self.root).ok()?.to_owned();
         Some(Watched { shown, scope })
     }

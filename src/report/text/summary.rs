@@ -70,9 +70,15 @@ pub(super) fn totals(
     let places =
         if places > credentials.len() { format!(", in {places} places") } else { String::new() };
     writeln!(out, "{found}{}{places}", by_severity(credentials))?;
+    let members = match coverage.members {
+        0 => String::new(),
+        members => {
+            format!(", {}, {}", counted(members, "archive member"), size(coverage.unpacked))
+        }
+    };
     writeln!(
         out,
-        "scanned {}, {}, in {}",
+        "scanned {}, {}{members}, in {}",
         counted(coverage.files, "file"),
         size(coverage.bytes),
         time(coverage.elapsed)

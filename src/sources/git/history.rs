@@ -6,14 +6,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::attribution::{Attribution, Place, Scope, Wanted};
 use super::missing::Missing;
-use super::objects::{Store, Unread};
+use super::objects::Store;
 use super::pack::{Id, Kind, Object};
 use super::range::named;
 use super::{GitError, revisions};
@@ -107,7 +107,7 @@ impl History {
         max_file_size: Option<u64>,
         visitor: &dyn Visitor,
         read: &(dyn Fn(u64) + Sync),
-    ) -> Result<(), GitError> {
+    ) {
         let missing = Missing::default();
         let store = &self.store;
         let unread = store.each(
@@ -119,7 +119,7 @@ impl History {
                 let missing = &missing;
                 move |object: Object<'_>| {
                     let id = ObjectId(object.id);
-                    let size = object.data.len() as u64;
+                    let size = object.size;
                     read(size);
                     if object.kind == Kind::Commit {
                         missing.look_for_needs_of(&object, store);
@@ -130,53 +130,81 @@ impl History {
                             visitor.problem(over_limit(&path, limit, 0));
                         }
                         _ => {
-                            let content = Content::Bytes(text(&object));
                             let is_message = object.kind != Kind::Blob;
                             let origin = Origin::Object { path, id, is_message };
+                            let content = text(object);
                             worker.visit(Blob { origin, content, lines: Lines::All });
                         }
                     }
                 }
             },
-        )?;
+        );
         for unread in unread {
-            visitor.problem(problem_of(&unread));
+            visitor.problem(unread.problem());
         }
         for (path, message) in &store.problems {
             let (path, message) = (Some(path.clone()), message.clone());
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }
         missing.report(&self.repository, visitor);
-        Ok(())
     }
 
     /// Pushes these objects again, each under all of its places.
-    pub fn push_again(&self, placed: &[Placed], visitor: &dyn Visitor) -> Result<(), GitError> {
+    pub fn push_again(&self, placed: &[Placed], visitor: &dyn Visitor) {
         let mut of: HashMap<Id, Vec<&Placed>> = HashMap::new();
         for place in placed {
             of.entry(place.object.0).or_default().push(place);
         }
+        // A stream can be read once only, so objects that come as one are read again for each further place.
+        let mut round = 0;
+        while !of.is_empty() && !visitor.is_cancelled() {
+            let streams = Mutex::new(Vec::new());
+            self.push_places(&of, round, visitor, &streams);
+            round += 1;
+            let streams = streams.into_inner().unwrap_or_else(PoisonError::into_inner);
+            of.retain(|id, places| places.len() > round && streams.contains(id));
+        }
+    }
+
+    /// Pushes objects under all of their places, or, if they come as streams, under that of this number.
+    fn push_places(
+        &self,
+        of: &HashMap<Id, Vec<&Placed>>,
+        round: usize,
+        visitor: &dyn Visitor,
+        streams: &Mutex<Vec<Id>>,
+    ) {
         let worker = || {
             let mut worker = visitor.worker();
-            let of = &of;
             move |object: Object<'_>| {
-                for place in of.get(&object.id).into_iter().flatten() {
-                    let (origin, content) = (place.origin.clone(), Content::Bytes(text(&object)));
-                    worker.visit(Blob { origin, content, lines: Lines::All });
+                let Some(places) = of.get(&object.id) else { return };
+                let id = object.id;
+                let mut visit = |place: &Placed, content| {
+                    worker.visit(Blob { origin: place.origin.clone(), content, lines: Lines::All });
+                };
+                match text(object) {
+                    Content::Bytes(bytes) => {
+                        for place in places {
+                            visit(place, Content::Bytes(bytes));
+                        }
+                    }
+                    stream @ (Content::Stream(_) | Content::Seekable(_)) => {
+                        visit(places[round], stream);
+                        streams.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+                    }
                 }
             }
         };
         let stop = || visitor.is_cancelled();
         let unread = if of.len() > self.store.len() / FEW {
-            self.store.each(&self.pool, |kind| kind != Kind::Tree, stop, worker)?
+            self.store.each(&self.pool, |kind| kind != Kind::Tree, stop, worker)
         } else {
             let ids: Vec<Id> = of.keys().copied().collect();
             self.store.read(&ids, &self.pool, stop, worker)
         };
         for unread in unread {
-            visitor.problem(problem_of(&unread));
+            visitor.problem(unread.problem());
         }
-        Ok(())
     }
 
     /// Where these objects stand, as far as that is within what was narrowed down to and not excluded.
@@ -195,9 +223,9 @@ impl History {
             &wanted,
             self.scope.clone(),
             stop,
-        )?;
+        );
         for unread in unread {
-            visitor.problem(problem_of(&unread));
+            visitor.problem(unread.problem());
         }
         for message in attribution.unread() {
             let message = message.clone();
@@ -299,11 +327,6 @@ fn scope(repository: &Repository, narrowing: &Narrowing) -> Result<Scope, GitErr
     Ok(scope)
 }
 
-fn problem_of(unread: &Unread) -> Problem {
-    let message = format!("object {}: {}", unread.id, unread.message);
-    Problem { path: None, kind: ProblemKind::Unreadable, message }
-}
-
 /// What an object is called as long as nobody knows where it stands.
 fn name(kind: Kind, id: ObjectId) -> PathBuf {
     match kind {
@@ -315,12 +338,12 @@ fn name(kind: Kind, id: ObjectId) -> PathBuf {
 }
 
 /// What of an object is searched: a blob whole, of others the message.
-fn text<'a>(object: &Object<'a>) -> &'a [u8] {
-    match object.kind {
-        Kind::Blob | Kind::Tree => object.data,
-        Kind::Commit | Kind::Tag => {
-            let header = memchr::memmem::find(object.data, b"\n\n");
-            header.map_or(&[], |end| &object.data[end + 2..])
+fn text(object: Object<'_>) -> Content<'_> {
+    match object.data {
+        Content::Bytes(data) if object.kind != Kind::Blob => {
+            let header = memchr::memmem::find(data, b"\n\n");
+            Content::Bytes(header.map_or(&[], |end| &data[end + 2..]))
         }
+        data => data,
     }
 }

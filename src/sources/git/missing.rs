@@ -9,7 +9,7 @@ use git2::{Oid, Repository};
 use super::attribution::{Written, parse_id};
 use super::objects::Store;
 use super::pack::{Id, Object};
-use crate::model::blob::ObjectId;
+use crate::model::blob::{Content, ObjectId};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::sources::Visitor;
 
@@ -23,7 +23,9 @@ pub(super) struct Missing(Mutex<Vec<(ObjectId, ObjectId)>>);
 impl Missing {
     /// Notes which parents of a commit are not there, and whether its tree is.
     pub(super) fn look_for_needs_of(&self, commit: &Object<'_>, store: &Store) {
-        let written = Written::parse(commit.id, commit.data);
+        // Only blobs are ever streams.
+        let Content::Bytes(data) = commit.data else { return };
+        let written = Written::parse(commit.id, data);
         let needs = written.iter().flat_map(Written::needs);
         let lacking: Vec<_> = needs.filter(|id| !store.contains(id)).collect();
         if !lacking.is_empty() {

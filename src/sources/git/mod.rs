@@ -4,9 +4,12 @@
 mod attribution;
 pub mod changed;
 pub mod history;
+mod inflate;
 mod missing;
 mod objects;
 mod pack;
+#[doc(hidden)]
+pub mod probe;
 pub mod range;
 pub mod revisions;
 pub mod staged;

@@ -298,7 +298,7 @@ impl Scoped {
     fn at(&self, path: Option<&str>, subject: &Subject<'_>) -> impl Iterator<Item = u32> {
         let in_file = path.and_then(|path| self.files.get(path)).into_iter().flatten();
         let movable = self.movable.iter().filter(move |(file, _)| {
-            path.is_some_and(|path| is_same_file(file, path) || was_moved(file, subject))
+            path.is_some_and(|path| is_same_file(file, path) || came_from(file, subject))
         });
         self.anywhere.iter().chain(in_file).copied().chain(movable.map(|(_, entry)| *entry))
     }
@@ -312,11 +312,11 @@ fn is_same_file(file: &str, path: &str) -> bool {
     ends_with(path, file) || ends_with(file, path)
 }
 
-/// Whether the file of this path, which may start with the name of the repository, can have become the subject's.
-fn was_moved(file: &str, subject: &Subject<'_>) -> bool {
+/// Whether the file at this path, which may start with the name of the repository, was moved to where the finding is.
+fn came_from(file: &str, subject: &Subject<'_>) -> bool {
     let inner = file.split_once('/').map(|(_, inner)| inner);
-    (subject.came_from)(Path::new(file))
-        && inner.is_none_or(|path| (subject.came_from)(Path::new(path)))
+    let came_from = |path: &str| (subject.came_from)(Path::new(path));
+    came_from(file) && inner.is_none_or(came_from)
 }
 
 impl ForeignList {

@@ -26,7 +26,7 @@ use std::path::{Component, Path};
 
 pub use self::betterleaks::KEY_VARIABLE as BETTERLEAKS_KEY_VARIABLE;
 pub use self::list::{ForeignList, PassedOver};
-use super::{List, SuppressError};
+use super::SuppressError;
 use crate::model::secret::Secret;
 use crate::model::silenced::{Form, Kind};
 
@@ -147,19 +147,19 @@ impl Format {
 }
 
 /// The suppressions in files of other tools that lie at `root`, the directory in which `keylint.toml` is looked for
-/// last (absolute, links resolved).
-pub fn load(root: &Path, options: &Options) -> Result<Vec<Box<dyn List>>, SuppressError> {
-    let boxed = |list| Box::new(list) as Box<dyn List>;
-    Ok(read_all(root, options)?.into_iter().map(boxed).collect())
-}
-
-/// The same, as what they are.
-pub fn read_all(root: &Path, options: &Options) -> Result<Vec<ForeignList>, SuppressError> {
+/// last (absolute, links resolved). Paths are shown from `here`, if they lie below.
+pub fn load(
+    root: &Path,
+    here: &Path,
+    options: &Options,
+) -> Result<Vec<ForeignList>, SuppressError> {
     let mut lists = Vec::new();
     for format in Format::ALL {
         for name in format.file_names() {
-            if let Some(text) = read(&root.join(name))? {
-                lists.push(format.parse(&text, Path::new(name), root, options)?);
+            let path = root.join(name);
+            let shown = path.strip_prefix(here).unwrap_or(&path);
+            if let Some(text) = read(&path, shown)? {
+                lists.push(format.parse(&text, shown, root, options)?);
                 break;
             }
         }
@@ -173,7 +173,7 @@ pub fn read_baseline(
     base: &Path,
     options: &Options,
 ) -> Result<Option<ForeignList>, SuppressError> {
-    let Some(text) = read(path)? else { return Ok(None) };
+    let Some(text) = read(path, path)? else { return Ok(None) };
     recognize(&text).map(|format| format.parse(&text, path, base, options)).transpose()
 }
 
@@ -209,15 +209,15 @@ fn extended(
             let problem = "`extend.path` leads to no file of the scanned tree".to_owned();
             return Err(fail((line, problem)));
         };
-        let Some(next_text) = read(&below)? else { break };
+        let Some(next_text) = read(&below, &next)? else { break };
         (text, path) = (next_text, next);
     }
     Ok(())
 }
 
-/// The text of the file at `path`; `None` if there is no entry of that name.
-fn read(path: &Path) -> Result<Option<String>, SuppressError> {
-    let fail = |source| SuppressError::Unreadable { path: path.into(), source };
+/// The text of the file at `path`, which errors name as `shown`; `None` if there is no entry of that name.
+fn read(path: &Path, shown: &Path) -> Result<Option<String>, SuppressError> {
+    let fail = |source| SuppressError::Unreadable { path: shown.into(), source };
     match fs::metadata(path) {
         // A link that leads nowhere is an entry: whoever set it meant a file.
         Err(error)
@@ -240,7 +240,7 @@ fn read(path: &Path) -> Result<Option<String>, SuppressError> {
     String::from_utf8(bytes).map(Some).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = memchr::memchr_iter(b'\n', before).count() as u64 + 1;
-        SuppressError::Content { path: path.into(), line, problem: "not UTF-8".into() }
+        SuppressError::Content { path: shown.into(), line, problem: "not UTF-8".into() }
     })
 }
 

@@ -34,8 +34,11 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
     while let Some(event) = parser.next_event() {
-        let (event, span) =
-            event.map_err(|error| (error.marker().line() as u64, "not YAML".to_owned()))?;
+        // Where the text ends too early the parser may speak of a line behind the last.
+        let last = || memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64 + 1;
+        let (event, span) = event.map_err(|error| {
+            ((error.marker().line() as u64).clamp(1, last()), "not YAML".to_owned())
+        })?;
         let line = span.start.line() as u64;
         let value = match event {
             Event::Alias(_) => return Err((line, "YAML aliases are not supported".into())),

@@ -73,7 +73,7 @@ with the --format before it, and what is left goes to standard output.
 
 Configuration: the nearest keylint.toml above the first path, up to the root of its repository, may set the same, such \
 as `fail-on = \"high\"` or `hidden = false`. Every switch has an opposite that wins over the file: --ignore, --hidden, \
---no-follow, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
+--no-follow, --archives, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
 
 Environment: NO_COLOR, CLICOLOR and CLICOLOR_FORCE are respected.";
 
@@ -244,17 +244,16 @@ pub(crate) enum HookAction {
 #[derive(Debug, Args)]
 #[command(after_help = MIGRATE_NOTES)]
 pub(crate) struct MigrateArgs {
-    /// A directory of the repository, or of the tree, whose files are read
-    #[arg(value_name = "PATH", default_value = ".")]
-    pub(crate) path: PathBuf,
-
-    /// Read this report of gitleaks or baseline of detect-secrets or Kingfisher, too; may be repeated
-    #[arg(long, value_name = "FILE")]
-    pub(crate) baseline: Vec<PathBuf>,
+    /// Also read these reports of gitleaks and baselines of detect-secrets or Kingfisher
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
 
     /// Print what would be written, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
 }
 
 #[derive(Debug, Args)]

@@ -26,6 +26,9 @@ pub(crate) struct RunArgs {
     pub(crate) paths: PathArgs,
 
     #[command(flatten)]
+    pub(crate) archives: ArchiveArgs,
+
+    #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }
 
@@ -134,6 +137,44 @@ pub(crate) struct WalkArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Archives")]
+pub(crate) struct ArchiveArgs {
+    /// Do not unpack archives and compressed files: scan them as they lie
+    #[arg(long, overrides_with = "archives")]
+    no_archives: bool,
+    #[arg(long, overrides_with = "no_archives", hide = true)]
+    archives: bool,
+
+    /// Archives within each other that are unpacked [default: 4]
+    #[arg(long, value_name = "N")]
+    archive_depth: Option<u32>,
+
+    /// Members of one archive that are scanned [default: 200000]
+    #[arg(long, value_name = "N")]
+    archive_members: Option<u64>,
+
+    /// Size that a member may expand to [default: 4G]
+    #[arg(long, value_name = "SIZE")]
+    archive_member_size: Option<SizeLimit>,
+
+    /// Size that all of a file may expand to [default: 16G]
+    #[arg(long, value_name = "SIZE")]
+    archive_total_size: Option<SizeLimit>,
+
+    /// How many times its compressed size a stream may expand to, from 64M on [default: 500]
+    #[arg(long, value_name = "N")]
+    archive_ratio: Option<u64>,
+
+    /// Memory for archives within archives, and for a dictionary [default: 256M]
+    #[arg(long, value_name = "SIZE")]
+    archive_memory: Option<SizeLimit>,
+
+    /// Seconds that unpacking one file may take [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    archive_time: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
     /// Read this file instead of the nearest keylint.toml
@@ -156,7 +197,7 @@ pub(crate) struct ConfigArgs {
 impl RunArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
-        let Self { report, findings, paths, .. } = self;
+        let Self { report, findings, paths, archives, .. } = self;
         let mut options = Options {
             // Each report has its own: see `outputs`.
             format: None,
@@ -168,6 +209,7 @@ impl RunArgs {
         };
         findings.add_to(&mut options);
         paths.add_to(&mut options);
+        archives.add_to(&mut options);
         self.suppress.add_to(&mut options);
         options
     }
@@ -179,6 +221,20 @@ impl FindingArgs {
         options.fail_on = self.fail_on;
         options.min_confidence = self.min_confidence;
         options.include_examples = switch(self.include_examples, self.no_include_examples);
+    }
+}
+
+impl ArchiveArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.archives = switch(self.archives, self.no_archives);
+        options.archive_depth = self.archive_depth;
+        options.archive_members = self.archive_members;
+        options.archive_member_size = self.archive_member_size;
+        options.archive_total_size = self.archive_total_size;
+        options.archive_ratio = self.archive_ratio;
+        options.archive_memory = self.archive_memory;
+        options.archive_time = self.archive_time;
     }
 }
 
