@@ -10,8 +10,9 @@ use crate::model::span::LineCursor;
 /// The name of a configuration file.
 pub const FILE_NAME: &str = "keylint.toml";
 
-/// More than any configuration holds; what is longer is something else under its name.
-const MAX_BYTES: u64 = 1 << 20;
+/// More than any configuration holds, be it one with tens of thousands of allow entries; what is longer is something
+/// else under its name.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// The file that applies to a scan of `path`: the nearest above it, up to the root of the repository it lies in.
 ///
@@ -56,7 +57,7 @@ pub fn read(path: &Path) -> Result<Options, ConfigError> {
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(fail)?;
     if bytes.len() as u64 > MAX_BYTES {
-        let problem = "it is larger than 1 MiB";
+        let problem = "it is larger than 16 MiB";
         return Err(ConfigError::NoFile { path: path.into(), problem });
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
@@ -139,7 +140,7 @@ mod tests {
         let (_folder, root) = tree(&[]);
         let path = root.join(FILE_NAME);
         fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("larger than 1 MiB"));
+        assert!(read(&path).unwrap_err().to_string().contains("larger than 16 MiB"));
         fs::write(&path, b"threads = 1\n# \xff\n").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains(":2:3: not TOML"));
         fs::write(&path, "\u{feff}threads = 1\r\n").unwrap();

@@ -162,10 +162,8 @@ impl Options {
         };
         let mut table = DeTable::parse(text)
             .map_err(|error| fail(error.span(), format!("not TOML: {}", error.message())))?;
-        let line = |at: usize| {
-            let before = &text.as_bytes()[..at];
-            memchr::memchr_iter(b'\n', before).count() as u64 + 1
-        };
+        let newlines: Vec<usize> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
+        let line = |at: usize| newlines.partition_point(|newline| *newline < at) as u64 + 1;
         let tables = Tables::take(table.get_mut(), &line)
             .map_err(|(span, problem)| fail(Some(span), problem))?;
         let mut places: Vec<(String, Range<usize>, Range<usize>)> = table

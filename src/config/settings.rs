@@ -155,6 +155,7 @@ pub struct Presentation {
 
 /// Whose say-so about findings counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct Suppress {
     /// keylint's comments in the scanned text.
     pub inline: bool,

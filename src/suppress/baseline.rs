@@ -178,21 +178,15 @@ impl Baseline {
 
     /// The file's text: what was read, if nothing changed since.
     pub fn to_text(&self) -> String {
-        let mut text = format!(
-            "{{\n  \"schema\": \"{SCHEMA}\",\n  \"key\": \"{}\",\n  \"findings\": [\n",
-            hex(&self.key)
-        );
-        for Known { value, rule, path } in &self.known {
-            let json = |text: &str| serde_json::Value::from(text).to_string();
-            text.push_str(&format!(
-                "    {{\"value\": \"{}\", \"rule\": {}, \"path\": {}}},\n",
-                hex(value),
-                json(rule),
-                json(path)
-            ));
-        }
-        text.push_str("    null\n  ]\n}\n");
-        text
+        let json = |text: &str| serde_json::Value::from(text).to_string();
+        let lines = self.known.iter().map(|Known { value, rule, path }| {
+            let (value, rule, path) = (hex(value), json(rule), json(path));
+            format!("    {{\"value\": \"{value}\", \"rule\": {rule}, \"path\": {path}}},\n")
+        });
+        let key = hex(&self.key);
+        let head =
+            format!("{{\n  \"schema\": \"{SCHEMA}\",\n  \"key\": \"{key}\",\n  \"findings\": [\n");
+        std::iter::once(head).chain(lines).chain(["    null\n  ]\n}\n".to_owned()]).collect()
     }
 
     /// Whether the file does not say what it would if it were written now.
@@ -292,7 +286,8 @@ fn may_be_guessed(kind: PartKind, value: &[u8]) -> bool {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
