@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::blob::Origin;
+use super::layer::Layer;
 use super::secret::{Excerpt, Secret};
 use super::span::{Position, Span};
 
@@ -191,6 +192,10 @@ pub struct Part {
     pub evidence: Vec<Evidence>,
     /// The line it stands in.
     pub excerpt: Excerpt,
+    /// What was undone to see it, the outermost layer first; empty for what stands in clear.
+    pub decoded: Vec<Layer>,
+    /// Its bytes as they stand in the line, where that is not in clear.
+    pub raw: Option<Secret>,
 }
 
 /// Whether a finding is a leak or only looks like one.

@@ -6,5 +6,6 @@
 pub mod blob;
 pub mod coverage;
 pub mod finding;
+pub mod layer;
 pub mod secret;
 pub mod span;

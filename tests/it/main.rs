@@ -8,6 +8,7 @@
 mod bad_input; // input that cannot be read, or not whole, or should not be
 mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
+mod encodings; // encoders to wrap texts with
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
 mod formats; // from bytes on disk to places in reports, in every encoding, through the binary
 mod grading; // severity, confidence, notes, and which run an ID is joined with
@@ -24,3 +25,4 @@ mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
 mod windows; // windows and threads make no difference
+mod wrapped; // credentials that do not stand in clear

@@ -15,7 +15,7 @@ pub(super) struct Few {
 
 impl Few {
     /// With more patterns than this [`Windows`](super::windows::Windows) is faster.
-    const MOST: usize = 32;
+    pub(super) const MOST: usize = 32;
 
     /// Prepares literals that are sorted, or declines: too many, ignoring case, or a processor without vector code.
     pub(super) fn new(literals: &[(Literal<'_>, usize)]) -> Option<Self> {

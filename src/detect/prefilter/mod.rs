@@ -98,6 +98,15 @@ impl Prefilter {
         })
     }
 
+    /// Whether these literals, all together, are found in the faster of the two ways.
+    pub(crate) fn is_fast<'a>(literals: impl Iterator<Item = &'a Literal<'a>>) -> bool {
+        let mut literals: Vec<&Literal<'_>> = literals.collect();
+        literals.sort_unstable();
+        literals.dedup();
+        literals.len() <= Few::MOST
+            && literals.iter().all(|literal| literal.case == Case::Sensitive)
+    }
+
     /// Calls `hit` for every occurrence of every literal in `text`, overlapping ones included, once for each owner.
     /// The order is that of the text only roughly: literals that overlap may come in any order.
     pub fn for_each_hit(&self, text: &[u8], hit: impl FnMut(Hit)) {
