@@ -37,10 +37,14 @@ pub struct Options {
     pub hidden: Option<bool>,
     /// Whether symbolic links are followed.
     pub follow: Option<bool>,
+    /// Whether what is escaped, encoded or written in pieces is looked into.
+    pub decode: Option<bool>,
     /// Paths never opened, in `.gitignore` syntax; relative to the directory of the file they stand in.
     pub exclude: Vec<Glob>,
     /// Larger files are named as not scanned.
     pub max_file_size: Option<SizeLimit>,
+    /// Whether input that cannot be scanned by its own making leaves the run complete.
+    pub allow_incomplete: Option<bool>,
     /// When to colour.
     pub color: Option<Color>,
     /// Whether only findings and problems are printed.
@@ -53,7 +57,7 @@ pub struct Options {
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 13] = [
+const KEYS: [(&str, &str); 15] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
@@ -62,8 +66,10 @@ const KEYS: [(&str, &str); 13] = [
     ("ignore", TRUE_OR_FALSE),
     ("hidden", TRUE_OR_FALSE),
     ("follow", TRUE_OR_FALSE),
+    ("decode", TRUE_OR_FALSE),
     ("exclude", "must be a list of strings, each a pattern in .gitignore syntax"),
     ("max-file-size", "must be a number of bytes, a string such as \"10M\", or \"none\""),
+    ("allow-incomplete", TRUE_OR_FALSE),
     ("color", "must be \"auto\", \"always\" or \"never\""),
     ("quiet", TRUE_OR_FALSE),
     ("verbose", TRUE_OR_FALSE),
@@ -297,8 +303,8 @@ mod tests {
         let options = Options::parse(
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
-             ignore = false\nhidden = false\nfollow = true\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             color = 'never'\nquiet = true\nverbose = false\n",
+             ignore = false\nhidden = false\nfollow = true\ndecode = false\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
+             allow-incomplete = true\ncolor = 'never'\nquiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -313,8 +319,10 @@ mod tests {
             ignore: Some(false),
             hidden: Some(false),
             follow: Some(true),
+            decode: Some(false),
             exclude: Vec::new(),
             max_file_size: Some(SizeLimit::Bytes(3 << 20)),
+            allow_incomplete: Some(true),
             color: Some(Color::Never),
             quiet: Some(true),
             verbose: Some(false),

@@ -161,6 +161,8 @@ pub struct Settings {
     pub hidden: bool,
     /// Whether symbolic links are followed.
     pub follow: bool,
+    /// Whether what is escaped, encoded or written in pieces is looked into.
+    pub decode: bool,
     /// Paths never opened.
     pub exclude: Vec<Exclude>,
     /// Files larger than this many bytes are not scanned, and named as such.
@@ -171,6 +173,9 @@ pub struct Settings {
     pub include_examples: bool,
     /// The threshold for exit status 1.
     pub fail_on: FailOn,
+    /// Whether input that cannot be scanned by its own making (encrypted, of an unsupported format, cut off by a
+    /// shallow clone) is noted and leaves the run complete.
+    pub allow_incomplete: bool,
     /// How the result is shown; no business of the scan itself.
     pub presentation: Presentation,
 }
@@ -182,11 +187,13 @@ impl Default for Settings {
             ignore_files: true,
             hidden: true,
             follow: false,
+            decode: true,
             exclude: Vec::new(),
             max_file_size: None,
             min_confidence: Confidence::Medium,
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
+            allow_incomplete: false,
             presentation: Presentation {
                 format: Format::Text,
                 color: Color::Auto,
@@ -210,10 +217,12 @@ impl Settings {
         set(&mut self.ignore_files, options.ignore);
         set(&mut self.hidden, options.hidden);
         set(&mut self.follow, options.follow);
+        set(&mut self.decode, options.decode);
         set(&mut self.max_file_size, options.max_file_size.map(SizeLimit::bytes));
         set(&mut self.min_confidence, options.min_confidence);
         set(&mut self.include_examples, options.include_examples);
         set(&mut self.fail_on, options.fail_on);
+        set(&mut self.allow_incomplete, options.allow_incomplete);
         set(&mut self.presentation.format, options.format);
         set(&mut self.presentation.color, options.color);
         set(&mut self.presentation.show_secrets, options.show_secrets);

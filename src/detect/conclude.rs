@@ -260,6 +260,7 @@ impl Evidenced<'_> {
             rule,
             parts,
             notes,
+            history: None,
         }
     }
 

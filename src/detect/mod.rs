@@ -32,7 +32,7 @@ use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
-use self::inspect::{Floors, Inspected, Surrounds, inspect};
+use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::Match;
 use self::pair::link::{self, End, Link, Rows, links};
 use self::wrapped::{Explorer, Frame, Wrapped};
@@ -116,6 +116,8 @@ pub struct Detected {
     pub shortcomings: Vec<String>,
     /// How many runs without context there were beyond [`MAX_LONE_RUNS`]: all of low confidence, and not listed.
     pub low_left_out: u64,
+    /// Whether a value was passed over that the name of its file could have made a finding.
+    pub depends_on_path: bool,
 }
 
 /// The detection in one blob, window by window.
@@ -133,6 +135,7 @@ pub struct BlobScan<'d> {
     /// How many of the candidates are runs without context or ID.
     lone_runs: usize,
     low_left_out: u64,
+    depends_on_path: bool,
     over_limit: bool,
     nested_over_limit: bool,
 }
@@ -152,6 +155,7 @@ impl<'d> BlobScan<'d> {
             broken: BTreeMap::new(),
             lone_runs: 0,
             low_left_out: 0,
+            depends_on_path: false,
             over_limit: false,
             nested_over_limit: false,
         }
@@ -244,6 +248,7 @@ impl<'d> BlobScan<'d> {
             let Some(one) = inspect(text, found, &mut surrounds) else { continue };
             let is_in_core = core.contains(&one.range.start);
             if one.is_lone_run() && !is_near_id(one.range.start) {
+                self.depends_on_path |= is_in_core && is_alone_on_line(text, &one.range);
                 if !is_in_core || one.kind == (Kind::SecretKey { random: false }) {
                     continue;
                 }
@@ -356,7 +361,8 @@ impl<'d> BlobScan<'d> {
             );
         }
         if self.candidates.is_empty() {
-            return Detected { shortcomings, ..Detected::default() };
+            let depends_on_path = self.depends_on_path;
+            return Detected { shortcomings, depends_on_path, ..Detected::default() };
         }
         let findings = conclude(&Evidenced {
             rules: &self.detector.rules,
@@ -365,7 +371,12 @@ impl<'d> BlobScan<'d> {
             links: &self.links,
             now: self.detector.now,
         });
-        Detected { findings, shortcomings, low_left_out: self.low_left_out }
+        Detected {
+            findings,
+            shortcomings,
+            low_left_out: self.low_left_out,
+            depends_on_path: self.depends_on_path,
+        }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Bytes to scan, and where they come from.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a blob comes from, as a report names it and as its fingerprints are scoped.
 ///
-/// Sources to come (the index, commits, archive members) add their variants here.
+/// Sources to come (archive members) add their variants here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Origin {
@@ -38,6 +39,15 @@ pub enum Origin {
         /// The commit, or the commit that the tag names.
         commit: Arc<Commit>,
     },
+    /// An object of a repository that no commit was found to hold.
+    Object {
+        /// The path at which the index or a lost tree has it, or else a name such as `<blob 1a2b3c4d5e6f>`.
+        path: PathBuf,
+        /// Its id.
+        id: ObjectId,
+        /// Whether it is a commit or tag, of which the message is scanned.
+        is_message: bool,
+    },
     /// Standard input, under the name given for it.
     Stdin {
         /// The name from `--stdin-filename`, or `<stdin>`.
@@ -49,9 +59,10 @@ impl Origin {
     /// The path to show.
     pub fn path(&self) -> &Path {
         match self {
-            Self::File { path, .. } | Self::IndexEntry { path } | Self::Committed { path, .. } => {
-                path
-            }
+            Self::File { path, .. }
+            | Self::IndexEntry { path }
+            | Self::Committed { path, .. }
+            | Self::Object { path, .. } => path,
             Self::Message { name, .. } | Self::Stdin { name } => name,
         }
     }
@@ -60,8 +71,23 @@ impl Origin {
     pub fn scope(&self) -> &Path {
         match self {
             Self::File { scope, .. } => scope,
-            Self::IndexEntry { path } | Self::Committed { path, .. } => path,
+            Self::IndexEntry { path }
+            | Self::Committed { path, .. }
+            | Self::Object { path, .. } => path,
             Self::Message { name, .. } | Self::Stdin { name } => name,
+        }
+    }
+
+    /// The blob that was read: itself, as long as it is not part of another one.
+    pub fn outermost(&self) -> &Self {
+        self
+    }
+
+    /// The object of a repository that no commit is known to hold, if it is one.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Object { id, .. } => Some(*id),
+            _ => None,
         }
     }
 
@@ -69,8 +95,31 @@ impl Origin {
     pub fn commit(&self) -> Option<&Commit> {
         match self {
             Self::Committed { commit, .. } | Self::Message { commit, .. } => Some(commit),
-            Self::File { .. } | Self::IndexEntry { .. } | Self::Stdin { .. } => None,
+            Self::File { .. }
+            | Self::IndexEntry { .. }
+            | Self::Object { .. }
+            | Self::Stdin { .. } => None,
         }
+    }
+}
+
+/// The id of an object of a repository: its SHA-1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(pub [u8; 20]);
+
+impl fmt::Display for ObjectId {
+    /// In hex; with a precision that many digits of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits: String =
+            digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect();
+        f.pad(&digits)
+    }
+}
+
+impl fmt::Debug for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

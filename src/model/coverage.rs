@@ -1,6 +1,8 @@
 //! What a run scanned, what it left out on purpose, and what it could not scan.
 //!
-//! A run that holds a [`Problem`] is not done whole and never ends as clean.
+//! A run that holds a [`Problem`] is not done whole and never ends as clean. The one exception is asked for: with
+//! `--allow-incomplete`, problems of kinds that [lie in the input itself](ProblemKind::lies_in_input) are set apart as
+//! gaps, which are named and change nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,10 +63,34 @@ pub enum ProblemKind {
     Changed,
     /// A limit was reached: a size given with `--max-file-size`, or a built-in bound.
     OverLimit,
+    /// It is encrypted: a member of an archive.
+    Encrypted,
+    /// It is compressed or packed in a way that keylint does not read.
+    Unsupported,
+    /// The commits it is to be compared with, or that led to it, are not in the repository: a shallow clone.
+    Shallow,
+    /// Objects were left out of the repository: a partial clone.
+    Partial,
     /// keylint itself failed on this input.
     Internal,
     /// The run was interrupted.
     Interrupted,
+}
+
+impl ProblemKind {
+    /// Whether an input of this kind cannot be scanned by its own making, however often one tries. These are what
+    /// `--allow-incomplete` lets pass; a limit, a failure or an interruption may be over the next time, and is not.
+    pub fn lies_in_input(self) -> bool {
+        match self {
+            Self::Encrypted | Self::Unsupported | Self::Shallow | Self::Partial => true,
+            Self::Unreadable
+            | Self::Missing
+            | Self::Changed
+            | Self::OverLimit
+            | Self::Internal
+            | Self::Interrupted => false,
+        }
+    }
 }
 
 /// One input that was not scanned, or not scanned whole.
@@ -91,6 +117,8 @@ pub struct Coverage {
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Inputs not scanned whole, sorted by path.
     pub problems: Vec<Problem>,
+    /// Inputs not scanned whole that were allowed to be (`--allow-incomplete`), sorted by path.
+    pub gaps: Vec<Problem>,
     /// Findings that are documentation examples or placeholders and were not asked for.
     pub examples: u64,
     /// Findings below the confidence asked for.
@@ -98,7 +126,23 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    /// Whether everything that was asked for was scanned whole.
+    /// Adds what another part of the run covered; of the wall time the longer one counts.
+    pub fn add(&mut self, other: Self) {
+        let Self { files, bytes, elapsed, left_out, problems, gaps, examples, below_confidence } =
+            other;
+        self.files += files;
+        self.bytes += bytes;
+        self.elapsed = self.elapsed.max(elapsed);
+        for (reason, count) in left_out {
+            *self.left_out.entry(reason).or_default() += count;
+        }
+        self.problems.extend(problems);
+        self.gaps.extend(gaps);
+        self.examples += examples;
+        self.below_confidence += below_confidence;
+    }
+
+    /// Whether everything that was asked for was scanned whole, but for the gaps that were allowed.
     pub fn is_complete(&self) -> bool {
         self.problems.is_empty()
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::blob::Origin;
+use super::history::History;
 use super::layer::Layer;
 use super::secret::{Excerpt, Secret};
 use super::span::{Position, Span};
@@ -292,6 +293,8 @@ pub struct Finding {
     pub notes: Vec<Evidence>,
     /// What to do instead.
     pub advice: Advice,
+    /// Where it stands in a history, if one was scanned; the finding's own place is then one of these.
+    pub history: Option<History>,
 }
 
 impl Finding {

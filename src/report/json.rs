@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::commit;
 use super::escape::escape_json;
+use super::history::History;
 use super::redact::Redactor;
 use super::{Options, Report, percent_encoded};
 use crate::model::blob;
@@ -62,7 +63,7 @@ pub struct Document<'a> {
     scan: Scan<'a>,
     /// The findings, sorted by path and place; where commits were scanned, by commit first, from the oldest. A
     /// credential that stands in several files, or was added by several commits, is one finding for each; these share
-    /// `credential`.
+    /// `credential`. Of a whole history, a credential is one finding.
     findings: Vec<Finding<'a>>,
 }
 
@@ -84,7 +85,7 @@ impl Default for Tool {
 /// What a run scanned, what it left out on purpose, and what it could not scan.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Scan<'a> {
-    /// Whether everything that was asked for was scanned whole. If not, `problems` says what was not, and a report
+    /// Whether everything that was asked for was scanned whole, but for `gaps`. If not, `problems` says what was not, and a report
     /// without findings does not mean that there is nothing to find.
     complete: bool,
     /// The number of files scanned, standard input included.
@@ -103,6 +104,8 @@ pub(super) struct Scan<'a> {
     left_out: &'a BTreeMap<LeftOut, u64>,
     /// Inputs that were not scanned, or not whole, sorted by path.
     problems: Vec<Problem<'a>>,
+    /// Inputs that were not scanned, or not whole, and were allowed to be (`--allow-incomplete`), sorted by path.
+    gaps: Vec<Problem<'a>>,
 }
 
 impl<'a> Scan<'a> {
@@ -118,6 +121,7 @@ impl<'a> Scan<'a> {
             below_confidence: coverage.below_confidence,
             left_out: &coverage.left_out,
             problems: coverage.problems.iter().map(Problem::of).collect(),
+            gaps: coverage.gaps.iter().map(Problem::of).collect(),
         }
     }
 }
@@ -173,6 +177,8 @@ pub(super) struct Finding<'a> {
     path_raw: Option<String>,
     /// The commit that adds it; `null` where no commits were scanned.
     commit: Option<Commit>,
+    /// Where it stands in the history; `null` where none was scanned. The finding's own place is then one of these.
+    history: Option<History>,
     /// Remarks on the whole credential.
     notes: Vec<String>,
     /// What to do about it.
@@ -202,6 +208,7 @@ impl<'a> Finding<'a> {
             path: lossy(path),
             path_raw: raw(path),
             commit: finding.origin.commit().map(|commit| Commit::of(commit, redactor)),
+            history: finding.history.as_ref().map(|told| History::of(told, redactor)),
             notes: words(&finding.notes, redactor),
             advice: Advice::of(&finding.advice),
             parts: finding.parts.iter().map(|part| Part::of(part, path, redactor)).collect(),
@@ -307,11 +314,11 @@ fn words(evidence: &[Evidence], redactor: &Redactor) -> Vec<String> {
     evidence.iter().map(|evidence| redactor.words(evidence.as_str()).into_owned()).collect()
 }
 
-fn lossy(path: &Path) -> String {
+pub(super) fn lossy(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
 /// The path's bytes, where they cannot be told from its lossy form.
-fn raw(path: &Path) -> Option<String> {
+pub(super) fn raw(path: &Path) -> Option<String> {
     path.to_str().is_none().then(|| percent_encoded(path))
 }

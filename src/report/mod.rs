@@ -7,6 +7,7 @@
 
 mod commit;
 pub mod escape;
+mod history;
 pub mod json;
 pub mod jsonl;
 pub mod redact;

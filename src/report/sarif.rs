@@ -16,10 +16,11 @@ use serde_sarif::sarif::{
 };
 
 use super::escape::escape_json;
+use super::history::History;
 use super::json::Commit;
 use super::redact::{Glyph, Line, Redactor};
 use super::{Options, Report, percent_encoded};
-use crate::model::coverage::Coverage;
+use crate::model::coverage::{Coverage, Problem};
 use crate::model::finding::{Class, Finding, Part, Severity};
 use crate::rules::load::RuleSet;
 use crate::rules::schema::Rule;
@@ -140,6 +141,9 @@ fn result(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> SarifResul
     }
     if let Some(commit) = finding.origin.commit() {
         properties.push(("commit", json!(Commit::of(commit, redactor))));
+    }
+    if let Some(told) = &finding.history {
+        properties.push(("history", json!(History::of(told, redactor))));
     }
     let mut result = SarifResult::builder()
         .rule_id(finding.rule.as_str())
@@ -262,27 +266,25 @@ fn artifact(path: &Path) -> ArtifactLocation {
 }
 
 fn invocation(coverage: &Coverage) -> Invocation {
-    let notifications: Vec<Notification> = coverage
-        .problems
-        .iter()
-        .map(|problem| {
-            let mut notification = Notification::builder()
-                .level(json!("error"))
-                .message(message(&plain(&problem.message)))
-                .descriptor(kind(json!(problem.kind)))
-                .build();
-            notification.locations = problem.path.as_deref().map(|path| {
-                let physical =
-                    PhysicalLocation::builder().artifact_location(artifact(path)).build();
-                vec![Location::builder().physical_location(physical).build()]
-            });
-            notification
-        })
-        .collect();
+    let problems = coverage.problems.iter().map(|problem| notification(problem, "error"));
+    let gaps = coverage.gaps.iter().map(|gap| notification(gap, "note"));
     Invocation::builder()
         .execution_successful(coverage.is_complete())
-        .tool_execution_notifications(notifications)
+        .tool_execution_notifications(problems.chain(gaps).collect::<Vec<_>>())
         .build()
+}
+
+fn notification(problem: &Problem, level: &str) -> Notification {
+    let mut notification = Notification::builder()
+        .level(json!(level))
+        .message(message(&plain(&problem.message)))
+        .descriptor(kind(json!(problem.kind)))
+        .build();
+    notification.locations = problem.path.as_deref().map(|path| {
+        let physical = PhysicalLocation::builder().artifact_location(artifact(path)).build();
+        vec![Location::builder().physical_location(physical).build()]
+    });
+    notification
 }
 
 fn kind(kind: Value) -> ReportingDescriptorReference {

@@ -3,22 +3,25 @@
 //! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
+mod history;
 mod windows;
 mod worker;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use self::history::Sink;
 use self::windows::CORE;
 use self::worker::Thread;
 use crate::config::settings::Settings;
 use crate::detect::Detector;
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
-use crate::model::finding::Finding;
+use crate::model::finding::{Class, Finding};
 use crate::sources::filter::{Filter, FilterError};
+use crate::sources::git::history::{History, Narrowing};
 use crate::sources::git::revisions::Revisions;
 use crate::sources::git::{self, GitError, changed, range, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
@@ -45,6 +48,26 @@ pub enum Input {
         /// Whether findings anywhere in a changed file matter, or only those on added lines.
         whole_files: bool,
     },
+    /// Every object of a repository, whatever hangs on it.
+    History {
+        /// A path in the repository, or else it is that of the current directory.
+        repository: Option<PathBuf>,
+        /// Which part of it is meant.
+        narrowing: Narrowing,
+    },
+}
+
+/// How far a scan of a history is, for whoever watches it from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The number of objects that there are; 0 as long as it is not known.
+    pub objects: AtomicU64,
+    /// The number of blobs and messages scanned so far.
+    pub read: AtomicU64,
+    /// Their bytes.
+    pub bytes: AtomicU64,
+    /// The number of findings so far, copies in several objects counted each.
+    pub suspects: AtomicU64,
 }
 
 /// A scan that cannot start.
@@ -83,6 +106,19 @@ pub fn run(
     run_in_windows(inputs, settings, detector, interrupted, CORE)
 }
 
+/// [`run`], telling `progress` how far it is.
+pub fn run_watched(
+    inputs: &[Input],
+    settings: &Settings,
+    detector: &Detector,
+    interrupted: &AtomicBool,
+    progress: &Progress,
+) -> Result<Outcome, ScanError> {
+    let ledger = Mutex::default();
+    let core = CORE;
+    run_with(inputs, Scan { detector, settings, interrupted, core, progress, ledger, sink: None })
+}
+
 /// [`run`] with windows of another size, in bytes: findings do not depend on it, and a test holds that.
 #[doc(hidden)]
 pub fn run_in_windows(
@@ -92,14 +128,20 @@ pub fn run_in_windows(
     interrupted: &AtomicBool,
     core: usize,
 ) -> Result<Outcome, ScanError> {
+    let progress = &Progress::default();
+    let ledger = Mutex::default();
+    run_with(inputs, Scan { detector, settings, interrupted, core, progress, ledger, sink: None })
+}
+
+fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     if inputs.is_empty() {
         return Err(ScanError::NoInput);
     }
+    let Scan { settings, interrupted, .. } = scan;
     let excludes =
         settings.exclude.iter().map(|exclude| (exclude.glob.as_str(), exclude.base.as_path()));
     let filter = Filter::new(excludes, settings.hidden)?;
     let started = Instant::now();
-    let scan = Scan { detector, settings, interrupted, core, ledger: Mutex::default() };
     let mut paths = Vec::new();
     let mut commits = HashMap::new();
     let changes =
@@ -116,6 +158,12 @@ pub fn run_in_windows(
                 let pushed = range::push(&git::open()?, revisions, &options, &filter, &scan)?;
                 commits.extend(pushed.into_iter().zip(commits.len()..));
             }
+            Input::History { repository, narrowing } => {
+                let threads = settings.threads;
+                let history = History::open(repository.as_deref(), threads, narrowing)?;
+                let first = history::push(&history, &filter, &scan)?;
+                commits.extend(first.into_iter().zip(commits.len()..));
+            }
         }
     }
     let options = walk::Options {
@@ -127,7 +175,7 @@ pub fn run_in_windows(
     if !paths.is_empty() {
         walk::push(&paths, &options, filter, &scan);
     }
-    let mut ledger = scan.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut ledger = scan.into_ledger();
     if interrupted.load(Ordering::Relaxed) {
         let message = "interrupted: what was not reached was not scanned".to_owned();
         ledger.coverage.problems.push(Problem {
@@ -139,16 +187,24 @@ pub fn run_in_windows(
     ledger.coverage.elapsed = started.elapsed();
     ledger.coverage.problems.sort();
     ledger.coverage.problems.dedup();
+    ledger.coverage.gaps.sort();
+    ledger.coverage.gaps.dedup();
     ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
     // Paths that were given twice, or one within another, are scanned twice.
     ledger.findings.dedup();
     Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
 }
 
-/// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
+/// The order of findings in every report. `commits` are numbered from the oldest; what stands in none of them comes last.
 fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord + use<'a> {
     let commit = finding.origin.commit().and_then(|commit| commits.get(&commit.id).copied());
-    (commit, finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
+    (
+        commit.unwrap_or(usize::MAX),
+        finding.origin.path(),
+        finding.primary().span,
+        &finding.rule,
+        finding.fingerprint,
+    )
 }
 
 /// What all threads add to.
@@ -163,13 +219,56 @@ struct Scan<'s> {
     settings: &'s Settings,
     interrupted: &'s AtomicBool,
     core: usize,
+    progress: &'s Progress,
     ledger: Mutex<Ledger>,
+    /// What takes findings in place of the ledger.
+    sink: Option<&'s dyn Sink>,
 }
 
-impl Scan<'_> {
+impl<'s> Scan<'s> {
+    /// A scan of the same kind with a ledger of its own, whose findings another one takes.
+    fn with_sink<'t>(&self, sink: &'t dyn Sink) -> Scan<'t>
+    where
+        's: 't,
+    {
+        let Self { detector, settings, interrupted, core, progress, .. } = *self;
+        let ledger = Mutex::default();
+        Scan { detector, settings, interrupted, core, progress, ledger, sink: Some(sink) }
+    }
+
+    fn into_ledger(self) -> Ledger {
+        self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was asked for and counts the rest.
+    fn keep(&self, findings: Vec<Finding>) {
+        if let Some(sink) = self.sink {
+            return sink.keep(findings);
+        }
+        let settings = self.settings;
+        self.with_ledger(|ledger| {
+            for finding in findings {
+                if finding.class == Class::Example && !settings.include_examples {
+                    ledger.coverage.examples += 1;
+                } else if finding.class == Class::Leak
+                    && finding.confidence < settings.min_confidence
+                {
+                    ledger.coverage.below_confidence += 1;
+                } else {
+                    ledger.findings.push(finding);
+                }
+            }
+        });
+    }
+
+    /// Adds what a part of the scan covered.
+    fn add(&self, coverage: Coverage) {
+        self.with_ledger(|ledger| ledger.coverage.add(coverage));
+    }
+
     fn with_ledger(&self, change: impl FnOnce(&mut Ledger)) {
         // A panic while the ledger is held is not possible short of running out of memory.
-        change(&mut self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -186,7 +285,11 @@ impl Visitor for Scan<'_> {
     }
 
     fn problem(&self, problem: Problem) {
-        self.with_ledger(|ledger| ledger.coverage.problems.push(problem));
+        let is_allowed = self.settings.allow_incomplete && problem.kind.lies_in_input();
+        self.with_ledger(|Ledger { coverage, .. }| {
+            let list = if is_allowed { &mut coverage.gaps } else { &mut coverage.problems };
+            list.push(problem);
+        });
     }
 
     fn is_cancelled(&self) -> bool {

@@ -8,7 +8,7 @@ use super::windows::{Progress, Windows};
 use crate::detect::MAX_LONE_RUNS;
 use crate::model::blob::{Blob, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::{Class, Confidence, Finding};
+use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
 
 /// One thread's share, added to the ledger when the thread is done.
@@ -45,7 +45,8 @@ impl Worker for Thread<'_> {
             self.windows.detect(scan.detector, &origin, content, &stop, &mut read)
         }));
         // What could not even be opened was not scanned, and a message is no file.
-        let is_file = !matches!(origin, Origin::Message { .. });
+        let is_file =
+            !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         let problem =
@@ -63,8 +64,13 @@ impl Worker for Thread<'_> {
                     self.scan.problem(problem(ProblemKind::OverLimit, message));
                 }
                 self.account_for_lone_runs(&origin, detected.low_left_out);
+                if detected.depends_on_path
+                    && let Some(sink) = self.scan.sink
+                {
+                    sink.depends_on_path(&origin);
+                }
                 if !detected.findings.is_empty() {
-                    self.keep(that_matter(detected.findings, &lines));
+                    self.scan.keep(that_matter(detected.findings, &lines));
                 }
             }
             Err(panic) => {
@@ -97,24 +103,6 @@ impl Thread<'_> {
         );
         let path = Some(origin.path().to_path_buf());
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
-    }
-
-    /// Keeps what was asked for and counts the rest.
-    fn keep(&self, findings: Vec<Finding>) {
-        let settings = self.scan.settings;
-        self.scan.with_ledger(|ledger| {
-            for finding in findings {
-                if finding.class == Class::Example && !settings.include_examples {
-                    ledger.coverage.examples += 1;
-                } else if finding.class == Class::Leak
-                    && finding.confidence < settings.min_confidence
-                {
-                    ledger.coverage.below_confidence += 1;
-                } else {
-                    ledger.findings.push(finding);
-                }
-            }
-        });
     }
 }
 

@@ -13,6 +13,7 @@ mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
 mod formats; // from bytes on disk to places in reports, in every encoding, through the binary
 mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
+mod history; // what `keylint history` reports, in repositories made by git itself
 mod hook; // hooks that keylint installs, in real commits and pushes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes

@@ -96,6 +96,7 @@ pub(crate) fn finding_of(
         account: Some("123456789012".into()),
         origin: Arc::new(Origin::File { path: path.into(), scope: path.into() }),
         parts,
+        history: None,
         notes: Vec::new(),
         advice: advice(),
         rule,
@@ -214,6 +215,11 @@ pub(crate) fn incomplete() -> Coverage {
             },
             Problem { path: None, kind: ProblemKind::Interrupted, message: "interrupted".into() },
         ],
+        gaps: vec![Problem {
+            path: Some("old.zip!\u{9b}2J.txt".into()),
+            kind: ProblemKind::Encrypted,
+            message: "encrypted".into(),
+        }],
         examples: 2,
         below_confidence: 1,
     }

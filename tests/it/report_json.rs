@@ -47,6 +47,7 @@ struct Scan {
     below_confidence: u64,
     left_out: BTreeMap<String, u64>,
     problems: Vec<Problem>,
+    gaps: Vec<Problem>,
 }
 
 #[derive(Deserialize, PartialEq, Debug)]

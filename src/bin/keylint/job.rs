@@ -20,6 +20,7 @@ use keylint::sources::git::revisions::Revisions;
 use crate::args::RunArgs;
 use crate::exit::Status;
 use crate::outputs::{self, Place, Readers, Target};
+use crate::progress::Display;
 use crate::{interrupt, settings, terminal};
 
 /// Scans `inputs` as typed and configured, and writes the reports. The search for a configuration file starts at
@@ -44,8 +45,13 @@ pub(crate) fn run(
         }
     }
     let detector = Detector::new(Arc::new(RuleSet::builtin()?)).at(SystemTime::now());
+    let detector = if settings.decode { detector } else { detector.without_decoding() };
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
-    let outcome = scan::run(inputs, &settings, &detector, &interrupted)?;
+    let progress = Arc::default();
+    let display = Display::start(&progress, settings.presentation.verbosity != Verbosity::Quiet);
+    let outcome = scan::run_watched(inputs, &settings, &detector, &interrupted, &progress);
+    drop(display);
+    let outcome = outcome?;
     let written = write_reports(&targets, &settings, &outcome, detector.rules());
     say_beside(&targets, &settings, inputs, &outcome.coverage);
     Ok(written.max(status(&settings, &outcome)))
@@ -134,7 +140,7 @@ fn say_beside(targets: &[Target], settings: &Settings, inputs: &[Input], coverag
     let in_report =
         targets.iter().any(|target| target.format == Format::Text && target.place == Place::Stdout);
     if !in_report {
-        for problem in &coverage.problems {
+        for problem in coverage.problems.iter().chain(&coverage.gaps) {
             match &problem.path {
                 Some(path) => terminal::note(&format!("{}: {}", path.display(), problem.message)),
                 None => terminal::note(&problem.message),

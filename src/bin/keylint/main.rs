@@ -9,6 +9,7 @@ mod exit;
 mod interrupt;
 mod job;
 mod outputs;
+mod progress;
 mod settings;
 mod terminal;
 
@@ -39,6 +40,7 @@ fn run() -> Status {
         Command::Scan(args) => commands::scan::run(args, matches("scan")),
         Command::Staged(args) => commands::staged::run(args, matches("staged")),
         Command::Diff(args) => commands::diff::run(args, matches("diff")),
+        Command::History(args) => commands::history::run(args, matches("history")),
         Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
         Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
         Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),

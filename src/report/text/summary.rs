@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Credential;
 use super::paint::{Paint, Role};
 use super::wrap::wrap;
-use crate::model::coverage::Coverage;
+use crate::model::coverage::{Coverage, Problem};
 use crate::model::finding::{Class, Finding, Severity};
 use crate::report::escape::escape;
 use crate::report::{Report, Verbosity};
@@ -104,22 +104,37 @@ pub(super) fn totals(
     Ok(())
 }
 
-/// Every input that was not scanned whole. Empty when all were.
+/// Every input that was not scanned whole; first those that were allowed to be, unless `verbosity` is quiet. Empty when
+/// all were.
 pub(super) fn problems(
     coverage: &Coverage,
     verbosity: Verbosity,
     paint: Paint,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    if coverage.is_complete() {
+    let Coverage { problems, gaps, .. } = coverage;
+    if verbosity == Verbosity::Normal && !gaps.is_empty() {
+        let count = counted(gaps.len() as u64, "gap");
+        writeln!(
+            out,
+            "\n{}",
+            paint.paint(Role::Strong, &format!("not scanned, as allowed: {count}"))
+        )?;
+        list(gaps, out)?;
+    }
+    if problems.is_empty() {
         return Ok(());
     }
-    let count = counted(coverage.problems.len() as u64, "problem");
+    let count = counted(problems.len() as u64, "problem");
     if verbosity == Verbosity::Normal {
         writeln!(out)?;
     }
     writeln!(out, "{}", paint.paint(Role::Alarm, &format!("NOT SCANNED WHOLE: {count}")))?;
-    for problem in &coverage.problems {
+    list(problems, out)
+}
+
+fn list(problems: &[Problem], out: &mut dyn Write) -> io::Result<()> {
+    for problem in problems {
         let message = escape(&problem.message);
         match &problem.path {
             Some(path) => writeln!(out, "  {}: {message}", escape(&path.to_string_lossy()))?,

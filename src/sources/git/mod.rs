@@ -1,12 +1,20 @@
 //! Repositories. Semantics (indexes, trees, differences) are libgit2's; nothing here writes to a repository or runs
 //! what one configures.
 
+mod attribution;
 pub mod changed;
+pub mod history;
+mod inflate;
+mod missing;
+mod objects;
+mod pack;
+#[doc(hidden)]
+pub mod probe;
 pub mod range;
 pub mod revisions;
 pub mod staged;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, Repository};
 
@@ -77,6 +85,18 @@ pub enum GitError {
         /// Its directory of hooks.
         path: PathBuf,
     },
+    /// The threads that are to read it cannot be started.
+    #[error("threads cannot be started: {reason}")]
+    Threads {
+        /// What the system says.
+        reason: String,
+    },
+    /// There is none at or above a path that was given.
+    #[error("{}: no git repository there or above", path.display())]
+    NoRepositoryAt {
+        /// The path.
+        path: PathBuf,
+    },
     /// Anything that libgit2 says.
     #[error("{doing}: {}", error.message())]
     Git {
@@ -96,11 +116,21 @@ impl GitError {
 /// Opens the repository of the current directory, as git itself does: `GIT_DIR`, `GIT_INDEX_FILE` and the like, which
 /// git sets for its hooks, are respected.
 pub fn open() -> Result<Repository, GitError> {
-    Repository::open_from_env().map_err(|error| match error.code() {
-        ErrorCode::NotFound => GitError::NoRepository,
+    Repository::open_from_env().map_err(|error| not_opened(error, || GitError::NoRepository))
+}
+
+/// Opens the repository at or above `path`, which may be a working tree, a `.git` directory or a bare repository.
+pub fn open_at(path: &Path) -> Result<Repository, GitError> {
+    let missing = || GitError::NoRepositoryAt { path: path.to_owned() };
+    Repository::discover(path).map_err(|error| not_opened(error, missing))
+}
+
+fn not_opened(error: git2::Error, missing: impl Fn() -> GitError) -> GitError {
+    match error.code() {
+        ErrorCode::NotFound => missing(),
         ErrorCode::Owner => GitError::Owner,
         _ => GitError::while_("the repository cannot be opened")(error),
-    })
+    }
 }
 
 /// Where git looks for the hooks of a repository that commits are made in: in `core.hooksPath`, or else in `hooks`,

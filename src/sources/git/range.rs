@@ -107,11 +107,12 @@ impl Range<'_> {
         let origin = Origin::Message { name: name.into(), commit: Arc::clone(&named) };
         self.changed.message(origin, commit.message_raw_bytes());
         if is_cut_off(&commit) {
-            self.problem(format!(
+            let message = format!(
                 "commit {:.SHORT$} was not scanned: its parents are cut off, as in a shallow clone; `git fetch \
                  --unshallow` gets them",
                 named.id
-            ));
+            );
+            self.visitor.problem(Problem { path: None, kind: ProblemKind::Shallow, message });
             return Ok(());
         }
         for (path, file) in self.files(&commit)? {
@@ -194,7 +195,7 @@ fn is_cut_off(commit: &GitCommit<'_>) -> bool {
     !written.eq(parents.iter().map(String::as_bytes))
 }
 
-fn named(id: Oid, author: &Signature<'_>) -> Commit {
+pub(super) fn named(id: Oid, author: &Signature<'_>) -> Commit {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     Commit {
         id: id.to_string(),

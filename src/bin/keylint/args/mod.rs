@@ -35,6 +35,18 @@ removes is reported for the first. Files are searched whole; a finding is report
 added line. Commit messages are searched, too. A range without a commit, and a commit whose parents are cut off by a \
 shallow clone, give exit status 2.";
 
+const HISTORY_NOTES: &str = "\
+Reads every object of the repository once: blobs, commit messages and the messages of annotated tags, of all packs, \
+loose objects and alternates, whether or not a reference still leads to them. A credential is one finding, with all \
+the paths at which it stands, the first commit that has it there, whether it is still at HEAD, and what keeps it: a \
+reference, a stash, notes, the index, a reflog, or nothing.
+
+DATE is a date or time (2026-11-22, 2026-11-22T12:00:00Z), or a span such as `2 weeks ago`. Objects that no commit \
+has are without a date: --since keeps them, --branch does not.
+
+Where a shallow or partial clone lacks a part of the history, the report says so, and the exit status is 2 unless \
+--allow-incomplete is given.";
+
 const PRE_RECEIVE_NOTES: &str = "\
 To be run by git as, or from, the pre-receive hook of a repository that is pushed to. Reads `OLD NEW REF` lines from \
 standard input and scans, as `keylint diff` does, the commits that no reference of the repository has yet, and the \
@@ -50,7 +62,7 @@ with the --format before it, and what is left goes to standard output.
 
 Configuration: the nearest keylint.toml above the first path, up to the root of its repository, may set the same, such \
 as `fail-on = \"high\"` or `hidden = false`. Every switch has an opposite that wins over the file: --ignore, --hidden, \
---no-follow, --no-include-examples, --no-quiet, --no-verbose.
+--no-follow, --decode, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
 
 Environment: NO_COLOR, CLICOLOR and CLICOLOR_FORCE are respected.";
 
@@ -76,6 +88,8 @@ pub(crate) enum Command {
     Staged(Box<StagedArgs>),
     /// Scan what the commits of a range add, one by one
     Diff(Box<DiffArgs>),
+    /// Scan every object of a repository, whatever hangs on it
+    History(Box<HistoryArgs>),
     /// Scan what a push brings, on the side that receives it
     PreReceive(Box<PreReceiveArgs>),
     /// Scan what a push would bring, on the side that sends it
@@ -130,6 +144,33 @@ pub(crate) struct DiffArgs {
     /// Report findings anywhere in the changed files, not only those on lines that a commit adds
     #[arg(long)]
     pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = HISTORY_NOTES)]
+pub(crate) struct HistoryArgs {
+    /// The repository: a working tree, a .git directory or a bare repository [default: .]
+    #[arg(value_name = "REPO")]
+    pub(crate) repository: Option<PathBuf>,
+
+    /// Only what a branch, a tag or another reference still leads to
+    #[arg(long)]
+    pub(crate) reachable_only: bool,
+
+    /// Only what commits bring since DATE, or commits that are not in the history of REV
+    #[arg(long, value_name = "DATE|REV")]
+    pub(crate) since: Option<String>,
+
+    /// Only what the commits of REF have
+    #[arg(long, value_name = "REF")]
+    pub(crate) branch: Option<String>,
+
+    /// Worker threads; 0 is one for each processor [default: 0]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -229,6 +270,13 @@ pub(crate) enum Artifact {
 pub(crate) enum SchemaFormat {
     Json,
     Jsonl,
+}
+
+impl HistoryArgs {
+    /// What was typed, in the terms of a configuration file.
+    pub(crate) fn options(&self) -> Options {
+        Options { threads: self.threads, ..self.run.options() }
+    }
 }
 
 impl ScanArgs {

@@ -84,6 +84,7 @@ pub(crate) struct FindingArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is scanned")]
+#[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
 pub(crate) struct PathArgs {
     /// Leave out paths that match GLOB, in .gitignore syntax; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -98,6 +99,18 @@ pub(crate) struct PathArgs {
     /// Do not scan larger files: bytes, or with K, M or G [default: none]
     #[arg(long, value_name = "SIZE")]
     max_file_size: Option<SizeLimit>,
+
+    /// Take texts as they stand: look into nothing that is escaped, encoded or written in pieces
+    #[arg(long, overrides_with = "decode")]
+    no_decode: bool,
+    #[arg(long, overrides_with = "no_decode", hide = true)]
+    decode: bool,
+
+    /// Note what no scan can read, such as encrypted archive members, instead of ending with exit status 2
+    #[arg(long, overrides_with = "no_allow_incomplete")]
+    allow_incomplete: bool,
+    #[arg(long, overrides_with = "allow_incomplete", hide = true)]
+    no_allow_incomplete: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +159,8 @@ impl RunArgs {
             hidden: switch(paths.hidden, paths.no_hidden),
             exclude: paths.exclude.clone(),
             max_file_size: paths.max_file_size,
+            decode: switch(paths.decode, paths.no_decode),
+            allow_incomplete: switch(paths.allow_incomplete, paths.no_allow_incomplete),
             color: report.color,
             quiet: switch(report.quiet, report.no_quiet),
             verbose: switch(report.verbose, report.no_verbose),

@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod generate;
+pub(crate) mod history;
 pub(crate) mod hook;
 pub(crate) mod push;
 pub(crate) mod rules;

@@ -1,0 +1,220 @@
+//! The commits of a history: which come first, and what keeps each of them.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::tips::Tip;
+use crate::model::history::Reach;
+use crate::sources::git::pack::Id;
+
+/// A commit's number, in the order of ids.
+pub(super) type Number = u32;
+
+/// A commit as it is written.
+pub(crate) struct Written {
+    id: Id,
+    tree: Id,
+    parents: Vec<Id>,
+    /// When it was committed, in seconds since 1970.
+    pub(super) seconds: i64,
+}
+
+impl Written {
+    /// Reads the header of a commit; `None` for one that names no tree. Git writes no such commit.
+    pub(crate) fn parse(id: Id, data: &[u8]) -> Option<Self> {
+        let mut tree = None;
+        let mut parents = Vec::new();
+        let mut seconds = 0;
+        for line in data.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()) {
+            if let Some(hex) = line.strip_prefix(b"tree ") {
+                tree = tree.or(parse_id(hex));
+            } else if let Some(hex) = line.strip_prefix(b"parent ") {
+                parents.extend(parse_id(hex));
+            } else if let Some(committer) = line.strip_prefix(b"committer ") {
+                seconds = parse_time(committer).unwrap_or(0);
+            }
+        }
+        Some(Self { id, tree: tree?, parents, seconds })
+    }
+
+    /// The objects that it needs: its tree and its parents.
+    pub(crate) fn needs(&self) -> impl Iterator<Item = &Id> {
+        std::iter::once(&self.tree).chain(&self.parents)
+    }
+}
+
+/// Forty digits of hex.
+pub(crate) fn parse_id(hex: &[u8]) -> Option<Id> {
+    let mut id = [0; 20];
+    if hex.len() != 40 {
+        return None;
+    }
+    for (byte, digits) in id.iter_mut().zip(hex.chunks(2)) {
+        let digit = |digit: u8| (digit as char).to_digit(16);
+        *byte = (digit(digits[0])? * 16 + digit(digits[1])?) as u8;
+    }
+    Some(id)
+}
+
+/// The seconds in `Name <address> SECONDS ZONE`.
+fn parse_time(line: &[u8]) -> Option<i64> {
+    let after = line.rsplit(|byte| *byte == b'>').next()?;
+    std::str::from_utf8(after).ok()?.split_ascii_whitespace().next()?.parse().ok()
+}
+
+/// All commits of a repository.
+pub(super) struct Commits {
+    written: Vec<Written>,
+    /// For each commit, how many come before it: parents before their children, otherwise by date.
+    order: Vec<u32>,
+    reach: Vec<Reach>,
+    by_tree: HashMap<Id, Vec<Number>>,
+}
+
+impl Commits {
+    /// Orders `written` and works out what `tips` keep.
+    pub(super) fn new(mut written: Vec<Written>, tips: &[Tip]) -> Self {
+        written.sort_unstable_by_key(|commit| commit.id);
+        written.dedup_by_key(|commit| commit.id);
+        let mut by_tree: HashMap<Id, Vec<Number>> = HashMap::new();
+        for (commit, number) in written.iter().zip(0..) {
+            by_tree.entry(commit.tree).or_default().push(number);
+        }
+        let mut commits = Self { order: Vec::new(), reach: Vec::new(), written, by_tree };
+        commits.order = commits.in_order();
+        commits.reach = commits.reached(tips);
+        commits
+    }
+
+    pub(super) fn number(&self, id: &Id) -> Option<Number> {
+        let found = self.written.binary_search_by_key(id, |commit| commit.id);
+        found.ok().map(|number| number as Number)
+    }
+
+    pub(super) fn id(&self, number: Number) -> Id {
+        self.written[number as usize].id
+    }
+
+    /// The trees of commits.
+    pub(super) fn trees(&self) -> impl Iterator<Item = (&Id, &[Number])> {
+        self.by_tree.iter().map(|(tree, commits)| (tree, commits.as_slice()))
+    }
+
+    /// How many commits come before it.
+    pub(super) fn order(&self, number: Number) -> u32 {
+        self.order[number as usize]
+    }
+
+    pub(super) fn reach(&self, number: Number) -> Reach {
+        self.reach[number as usize]
+    }
+
+    pub(super) fn seconds(&self, number: Number) -> i64 {
+        self.written[number as usize].seconds
+    }
+
+    /// The parents that are there.
+    pub(super) fn parents(&self, number: Number) -> impl Iterator<Item = Number> {
+        self.written[number as usize].parents.iter().filter_map(|parent| self.number(parent))
+    }
+
+    /// Those that `from`, and their ancestors.
+    pub(super) fn ancestry(&self, from: impl IntoIterator<Item = Number>) -> Vec<bool> {
+        let mut reached = vec![false; self.written.len()];
+        let mut pending: Vec<Number> = from.into_iter().collect();
+        while let Some(number) = pending.pop() {
+            if !std::mem::replace(&mut reached[number as usize], true) {
+                pending.extend(self.parents(number));
+            }
+        }
+        reached
+    }
+
+    fn in_order(&self) -> Vec<u32> {
+        let mut missing: Vec<u32> = Vec::with_capacity(self.written.len());
+        let mut children: Vec<Vec<Number>> = vec![Vec::new(); self.written.len()];
+        let mut ready = BinaryHeap::new();
+        for number in 0..self.written.len() as Number {
+            let parents: Vec<Number> = self.parents(number).collect();
+            missing.push(parents.len() as u32);
+            if parents.is_empty() {
+                ready.push(Reverse((self.seconds(number), number)));
+            }
+            for parent in parents {
+                children[parent as usize].push(number);
+            }
+        }
+        let mut order = vec![u32::MAX; self.written.len()];
+        let mut next = 0;
+        while let Some(Reverse((_, number))) = ready.pop() {
+            order[number as usize] = next;
+            next += 1;
+            for child in &children[number as usize] {
+                missing[*child as usize] -= 1;
+                if missing[*child as usize] == 0 {
+                    ready.push(Reverse((self.seconds(*child), *child)));
+                }
+            }
+        }
+        order
+    }
+
+    fn reached(&self, tips: &[Tip]) -> Vec<Reach> {
+        let mut reach = vec![Reach::Dangling; self.written.len()];
+        let mut sorted: Vec<&Tip> = tips.iter().collect();
+        sorted.sort_by_key(|tip| tip.reach);
+        let mut pending = Vec::new();
+        for tip in sorted {
+            pending.extend(self.number(&tip.id));
+            while let Some(number) = pending.pop() {
+                let known = &mut reach[number as usize];
+                if tip.reach < *known {
+                    *known = tip.reach;
+                    pending.extend(self.parents(number));
+                }
+            }
+        }
+        reach
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn commit(id: u8, parents: &[u8], seconds: i64) -> Written {
+        let parents = parents.iter().map(|parent| [*parent; 20]).collect();
+        Written { id: [id; 20], tree: [100 + id; 20], parents, seconds }
+    }
+
+    #[test]
+    fn parents_come_first_whatever_their_clocks_say() {
+        let written = vec![commit(3, &[2], 10), commit(2, &[1], 30), commit(1, &[], 20)];
+        let commits = Commits::new(written, &[]);
+        let order: Vec<u32> = (0..3).map(|number| commits.order(number)).collect();
+        assert_eq!(order, [0, 1, 2]);
+    }
+
+    #[test]
+    fn what_keeps_a_commit_is_the_best_of_all_tips() {
+        let written =
+            vec![commit(1, &[], 0), commit(2, &[1], 1), commit(3, &[1], 2), commit(4, &[], 3)];
+        let tips =
+            [Tip { id: [3; 20], reach: Reach::Reflog }, Tip { id: [2; 20], reach: Reach::Ref }];
+        let commits = Commits::new(written, &tips);
+        let reach: Vec<Reach> = (0..4).map(|number| commits.reach(number)).collect();
+        assert_eq!(reach, [Reach::Ref, Reach::Ref, Reach::Reflog, Reach::Dangling]);
+    }
+
+    #[test]
+    fn headers_are_read_as_git_writes_them() {
+        let hex = "ab".repeat(20);
+        let text = format!(
+            "tree {hex}\nparent {hex}\nauthor A <a@b> 1 +0000\ncommitter C > <c@d> 1700000000 -0500\n\ntree no"
+        );
+        let commit = Written::parse([1; 20], text.as_bytes()).unwrap();
+        assert_eq!(commit.seconds, 1_700_000_000);
+        assert_eq!(commit.needs().collect::<Vec<_>>(), [&[0xab; 20], &[0xab; 20]]);
+        assert!(Written::parse([1; 20], b"author A <a@b> 1 +0000\n\n").is_none());
+    }
+}

@@ -1,0 +1,164 @@
+//! Where objects stand in a history: which paths, since which commit, whether still at HEAD, and what keeps them.
+//!
+//! Asked only when there is something to say about an object. One pass over trees and commits, in pack order, answers
+//! for all of them at once; never one `git log` for each.
+
+mod commits;
+mod places;
+mod tips;
+mod trees;
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use git2::Repository;
+use rayon::ThreadPool;
+
+pub(crate) use self::commits::Written;
+pub(super) use self::commits::parse_id;
+use self::commits::{Commits, Number};
+use self::places::Finder;
+pub(crate) use self::places::Place;
+use self::tips::Tips;
+use self::trees::{Gathered, Trees};
+use super::objects::{Store, Unread};
+use super::pack::{Id, Kind, Object};
+use crate::model::blob::Content;
+
+/// The objects that are asked about.
+pub(crate) struct Wanted {
+    ids: HashSet<Id>,
+    /// A bit for each value of an id's first two bytes: nearly every entry of a tree is told apart by it.
+    filter: Box<[u64; 1024]>,
+}
+
+impl Wanted {
+    pub(crate) fn new(ids: impl IntoIterator<Item = Id>) -> Self {
+        let ids: HashSet<Id> = ids.into_iter().collect();
+        let mut filter = Box::new([0; 1024]);
+        for id in &ids {
+            let (word, bit) = slot(id);
+            filter[word] |= bit;
+        }
+        Self { ids, filter }
+    }
+
+    fn contains(&self, id: &Id) -> bool {
+        let (word, bit) = slot(id);
+        self.filter[word] & bit != 0 && self.ids.contains(id)
+    }
+}
+
+fn slot(id: &Id) -> (usize, u64) {
+    let first = u16::from_be_bytes([id[0], id[1]]);
+    (usize::from(first >> 6), 1 << (first & 63))
+}
+
+/// Which part of a history is asked about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Scope {
+    /// Only what a reference (a stash and notes are among them) or a HEAD keeps.
+    pub(crate) reachable_only: bool,
+    /// Only what a commit brings that is not older than this, in seconds since 1970.
+    pub(crate) since: Option<i64>,
+    /// Only what a commit brings that is no ancestor of this one, nor it itself.
+    pub(crate) after: Option<Id>,
+    /// Only what this commit or an ancestor of it has.
+    pub(crate) branch: Option<Id>,
+}
+
+/// The answers.
+pub(crate) struct Attribution {
+    commits: Commits,
+    trees: Trees,
+    tips: Tips,
+    scope: Scope,
+    head: Option<Number>,
+}
+
+/// What one thread gathers.
+#[derive(Default)]
+struct Thread {
+    trees: Gathered,
+    commits: Vec<Written>,
+    tags: Vec<(Id, Id)>,
+}
+
+/// Hands in what it gathered when its thread is done.
+struct Gatherer<'a> {
+    thread: Thread,
+    wanted: &'a Wanted,
+    threads: &'a Mutex<Vec<Thread>>,
+}
+
+impl Gatherer<'_> {
+    fn take(&mut self, object: &Object<'_>) {
+        // Only blobs are ever streams.
+        let Content::Bytes(data) = object.data else { return };
+        match object.kind {
+            Kind::Tree => self.thread.trees.take(object.id, data, self.wanted),
+            Kind::Commit => self.thread.commits.extend(Written::parse(object.id, data)),
+            Kind::Tag => {
+                let target = data.strip_prefix(b"object ").and_then(|rest| rest.get(..40));
+                self.thread.tags.extend(target.and_then(parse_id).map(|id| (object.id, id)));
+            }
+            Kind::Blob => {}
+        }
+    }
+}
+
+impl Drop for Gatherer<'_> {
+    fn drop(&mut self) {
+        if let Ok(mut threads) = self.threads.lock() {
+            threads.push(std::mem::take(&mut self.thread));
+        }
+    }
+}
+
+impl Attribution {
+    /// Reads all trees, commits and tags. Also returns those that could not be read.
+    pub(crate) fn gather(
+        repository: &Repository,
+        store: &Store,
+        pool: &ThreadPool,
+        wanted: &Wanted,
+        scope: Scope,
+        stop: impl Fn() -> bool + Sync,
+    ) -> (Self, Vec<Unread>) {
+        let threads: Mutex<Vec<Thread>> = Mutex::default();
+        let unread = store.each(
+            pool,
+            |kind| kind != Kind::Blob,
+            stop,
+            || {
+                let mut gatherer =
+                    Gatherer { thread: Thread::default(), wanted, threads: &threads };
+                move |object: Object<'_>| gatherer.take(&object)
+            },
+        );
+        let threads = threads.into_inner().expect("gathering does not panic");
+        let (mut gathered, mut written, mut tags) = (Vec::new(), Vec::new(), Vec::new());
+        for thread in threads {
+            gathered.push(thread.trees);
+            written.extend(thread.commits);
+            tags.extend(thread.tags);
+        }
+        tags.sort_unstable();
+        let mut tips = Tips::of(repository);
+        tips.follow(&tags);
+        let commits = Commits::new(written, &tips.kept);
+        let head = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
+        let head = head.and_then(|head| commits.number(&tips::id_of(head.id())?));
+        (Self { trees: Trees::new(gathered), commits, tips, scope, head }, unread)
+    }
+
+    /// Answers for one object after the other.
+    pub(crate) fn finder(&self) -> Finder<'_> {
+        Finder::new(self)
+    }
+
+    /// What could not be read of references, logs and the index, in words.
+    pub(crate) fn unread(&self) -> &[String] {
+        &self.tips.unread
+    }
+}

@@ -1,0 +1,247 @@
+//! The places of one object: up from it, through the trees that hold it, to commits.
+
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use super::Attribution;
+use super::commits::Number;
+use super::trees::Tree;
+use crate::model::history::Reach;
+use crate::sources::git::changed::path_of;
+use crate::sources::git::pack::Id;
+
+/// Paths of one object that are listed. Trees that hold each other many times over can give one object any number.
+const MAX_PATHS: usize = 1_000;
+
+/// Pairs of tree and path that are looked at for one object. A file that never changed has one for each version of each
+/// directory above it.
+const MAX_STEPS: usize = 8_000_000;
+
+/// No path, or no more of it.
+const END: u32 = u32::MAX;
+
+/// A path (or none) at which an object stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The path from the root of the commit, or from the top of a lost tree; `None` for what no tree holds: a message,
+    /// or a blob by itself.
+    pub(crate) path: Option<PathBuf>,
+    /// The first commit that has it there.
+    pub(crate) first: Option<Id>,
+    /// How many commits come before the first one; of no meaning across runs.
+    pub(crate) order: u32,
+    pub(crate) at_head: bool,
+    pub(crate) reach: Reach,
+}
+
+/// All places of an object.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// Those with the oldest commit first. Empty if none is within the scope.
+    pub(crate) list: Vec<Place>,
+    /// Whether there are more than are listed.
+    pub(crate) more: bool,
+}
+
+/// Answers for one object after the other.
+pub(crate) struct Finder<'a> {
+    told: &'a Attribution,
+    /// The commits that a tree is the root of.
+    roots: HashMap<Tree, &'a [Number]>,
+    /// Objects that something keeps directly.
+    kept: HashMap<Id, Reach>,
+    kept_trees: HashMap<Tree, Reach>,
+    /// Commits that the scope leaves.
+    within: Option<Vec<bool>>,
+    /// Commits that are too old for the scope.
+    old: Option<Vec<bool>>,
+    at_head: OnceCell<Vec<bool>>,
+}
+
+impl<'a> Finder<'a> {
+    pub(super) fn new(told: &'a Attribution) -> Self {
+        let Attribution { commits, trees, tips, scope, .. } = told;
+        let mut kept: HashMap<Id, Reach> = HashMap::new();
+        for tip in &tips.kept {
+            let reach = kept.entry(tip.id).or_insert(tip.reach);
+            *reach = tip.reach.min(*reach);
+        }
+        let kept_trees =
+            kept.iter().filter_map(|(id, reach)| Some((trees.number(id)?, *reach))).collect();
+        let roots = commits.trees().filter_map(|(id, list)| Some((trees.number(id)?, list)));
+        let ancestry = |id: Id| commits.ancestry(commits.number(&id));
+        Self {
+            told,
+            roots: roots.collect(),
+            kept,
+            kept_trees,
+            within: scope.branch.map(ancestry),
+            old: scope.after.map(ancestry),
+            at_head: OnceCell::new(),
+        }
+    }
+
+    /// The places of a blob, or of the message of a commit or tag.
+    pub(crate) fn places(&self, object: &Id) -> Places {
+        let mut places = Places::default();
+        if let Some(commit) = self.told.commits.number(object) {
+            let is_at_head =
+                self.at_head.get_or_init(|| self.told.commits.ancestry(self.told.head));
+            places.list.extend(
+                self.place(None, &[commit])
+                    .map(|place| Place { at_head: is_at_head[commit as usize], ..place }),
+            );
+            return places;
+        }
+        let Climbed { found, more } = self.climb(object);
+        places.more = more;
+        // What is committed is in the index, too: only what is nowhere else is there for itself.
+        let staged = self.told.tips.staged.iter().filter(|(id, _)| id == object);
+        let staged: Vec<&PathBuf> = staged
+            .map(|(_, path)| path)
+            .filter(|path| !found.iter().any(|(known, _)| known == *path))
+            .collect();
+        let is_held = !(found.is_empty() && staged.is_empty());
+        for (path, held) in found {
+            if held.commits.is_empty() {
+                let reach = held.kept.unwrap_or(Reach::Dangling);
+                places.list.extend(self.uncommitted(Some(path), reach));
+            } else {
+                places.list.extend(self.place(Some(path), &held.commits));
+            }
+        }
+        for path in staged {
+            places.list.extend(self.uncommitted(Some(path.clone()), Reach::Index));
+        }
+        if let Some(reach) = self.kept.get(object) {
+            places.list.extend(self.uncommitted(None, *reach));
+        } else if !is_held {
+            places.list.extend(self.uncommitted(None, Reach::Dangling));
+        }
+        places.list.sort_by(|one, other| (one.order, &one.path).cmp(&(other.order, &other.path)));
+        places
+    }
+
+    /// A place that these commits have, as far as the scope leaves any.
+    fn place(&self, path: Option<PathBuf>, having: &[Number]) -> Option<Place> {
+        let commits = &self.told.commits;
+        let scope = &self.told.scope;
+        let is_within = |number: &Number| {
+            self.within.as_ref().is_none_or(|within| within[*number as usize])
+                && (!scope.reachable_only || commits.reach(*number) <= Reach::Notes)
+        };
+        let having: Vec<Number> = having.iter().copied().filter(is_within).collect();
+        if (scope.since.is_some() || self.old.is_some()) && !self.is_new(&having) {
+            return None;
+        }
+        let first = having.iter().copied().min_by_key(|number| commits.order(*number))?;
+        Some(Place {
+            path,
+            first: Some(commits.id(first)),
+            order: commits.order(first),
+            at_head: self.told.head.is_some_and(|head| having.contains(&head)),
+            reach: having.iter().map(|number| commits.reach(*number)).min()?,
+        })
+    }
+
+    /// Whether one of these commits is new enough for the scope, and none of its parents is among them.
+    fn is_new(&self, having: &[Number]) -> bool {
+        let commits = &self.told.commits;
+        let among: HashSet<Number> = having.iter().copied().collect();
+        having.iter().any(|number| {
+            self.told.scope.since.is_none_or(|since| commits.seconds(*number) >= since)
+                && self.old.as_ref().is_none_or(|old| !old[*number as usize])
+                && !commits.parents(*number).any(|parent| among.contains(&parent))
+        })
+    }
+
+    /// A place that no commit has. Its age is not known, so only a scope of references leaves it out.
+    fn uncommitted(&self, path: Option<PathBuf>, reach: Reach) -> Option<Place> {
+        let scope = &self.told.scope;
+        if scope.branch.is_some() || (scope.reachable_only && reach > Reach::Notes) {
+            return None;
+        }
+        Some(Place { path, first: None, order: u32::MAX, at_head: false, reach })
+    }
+
+    /// From an object up to the commits that have it, by path.
+    fn climb(&self, object: &Id) -> Climbed {
+        let trees = &self.told.trees;
+        let mut paths = Paths::default();
+        let mut found: HashMap<u32, Held> = HashMap::new();
+        let mut seen: HashSet<(Tree, u32)> = HashSet::new();
+        let mut more = false;
+        let mut pending: Vec<(Tree, u32)> = trees
+            .holding(object)
+            .iter()
+            .map(|(tree, name)| (*tree, paths.longer(*name, END)))
+            .collect();
+        // Depth first: however many paths there are, each is followed to its end before the next is begun.
+        while let Some((tree, path)) = pending.pop() {
+            if !seen.insert((tree, path)) {
+                continue;
+            }
+            if found.len() > MAX_PATHS || seen.len() > MAX_STEPS {
+                more = true;
+                break;
+            }
+            let before = pending.len();
+            pending
+                .extend(trees.above(tree).map(|(above, name)| (above, paths.longer(name, path))));
+            let commits = self.roots.get(&tree);
+            let kept = self.kept_trees.get(&tree);
+            if commits.is_some() || kept.is_some() || pending.len() == before {
+                let held = found.entry(path).or_default();
+                held.commits.extend(commits.copied().unwrap_or_default());
+                held.kept = held.kept.min(kept.copied()).or(held.kept).or(kept.copied());
+            }
+        }
+        let found = found.into_iter().map(|(path, held)| (paths.path(path, self), held)).collect();
+        Climbed { found, more }
+    }
+}
+
+/// What a climb came to.
+struct Climbed {
+    found: Vec<(PathBuf, Held)>,
+    more: bool,
+}
+
+/// What has an object at a path.
+#[derive(Default)]
+struct Held {
+    commits: Vec<Number>,
+    /// What keeps a tree that has it and is no commit's.
+    kept: Option<Reach>,
+}
+
+/// Paths, each once, as the first name and the number of the rest.
+#[derive(Default)]
+struct Paths {
+    list: Vec<(u32, u32)>,
+    numbers: HashMap<(u32, u32), u32>,
+}
+
+impl Paths {
+    fn longer(&mut self, name: u32, rest: u32) -> u32 {
+        *self.numbers.entry((name, rest)).or_insert_with(|| {
+            self.list.push((name, rest));
+            self.list.len() as u32 - 1
+        })
+    }
+
+    fn path(&self, number: u32, finder: &Finder<'_>) -> PathBuf {
+        let mut bytes = Vec::new();
+        let mut next = number;
+        while next != END {
+            let (name, rest) = self.list[next as usize];
+            if !bytes.is_empty() {
+                bytes.push(b'/');
+            }
+            bytes.extend_from_slice(finder.told.trees.name(name));
+            next = rest;
+        }
+        path_of(&bytes)
+    }
+}

@@ -1,0 +1,234 @@
+//! Which trees hold which: everything that is asked of a history's trees, gathered in one pass over them.
+//!
+//! A pass keeps, of each tree, only its subtrees and the wanted objects in it. An edge from a tree to a subtree under a
+//! name is stored as a number of four bytes, since nearly all edges of a history repeat those of the version before.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use super::Wanted;
+use crate::sources::git::pack::Id;
+
+/// A tree's number, in the order in which the pass met it.
+pub(super) type Tree = u32;
+
+/// What one thread gathered.
+#[derive(Default)]
+pub(super) struct Gathered {
+    trees: Vec<Id>,
+    /// For each tree, where its edges end.
+    ends: Vec<u32>,
+    /// Numbers of entries.
+    edges: Vec<u32>,
+    entries: Vec<Entry>,
+    known: HashMap<u64, u32, BuildHasherDefault<Prefix>>,
+    names: Names,
+    held: Vec<(Tree, u32, Id)>,
+}
+
+/// A subtree under a name.
+struct Entry {
+    child: Id,
+    name: u32,
+}
+
+/// Names of entries, each once.
+#[derive(Default)]
+struct Names {
+    list: Vec<Box<[u8]>>,
+    numbers: HashMap<Box<[u8]>, u32>,
+}
+
+impl Names {
+    fn number(&mut self, name: &[u8]) -> u32 {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let number = self.list.len() as u32;
+        self.list.push(name.into());
+        self.numbers.insert(name.into(), number);
+        number
+    }
+}
+
+/// Takes the first bytes of an object id, which are as good as any hash of it.
+#[derive(Default)]
+pub(super) struct Prefix(u64);
+
+impl Hasher for Prefix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+impl Gathered {
+    /// Takes the next tree. One that is cut off is taken as far as it goes.
+    pub(super) fn take(&mut self, id: Id, tree: &[u8], wanted: &Wanted) {
+        let number = self.trees.len() as Tree;
+        let mut rest = tree;
+        while let Some((mode, name, child, after)) = entry(rest) {
+            rest = after;
+            match mode {
+                Mode::Tree => {
+                    let entry = self.entry(child, name);
+                    self.edges.push(entry);
+                }
+                Mode::File if wanted.contains(child) => {
+                    let name = self.names.number(name);
+                    self.held.push((number, name, *child));
+                }
+                Mode::File | Mode::Submodule => {}
+            }
+        }
+        self.trees.push(id);
+        self.ends.push(self.edges.len() as u32);
+    }
+
+    fn entry(&mut self, child: &Id, name: &[u8]) -> u32 {
+        let prefix = u64::from_le_bytes(child[..8].try_into().expect("an id has 20 bytes"));
+        let by_name = name.iter().fold(0_u64, |hash, byte| {
+            (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
+        });
+        *self.known.entry(prefix ^ by_name).or_insert_with(|| {
+            self.entries.push(Entry { child: *child, name: self.names.number(name) });
+            self.entries.len() as u32 - 1
+        })
+    }
+}
+
+enum Mode {
+    File,
+    Tree,
+    Submodule,
+}
+
+/// The first entry of a tree, and what follows it.
+fn entry(tree: &[u8]) -> Option<(Mode, &[u8], &Id, &[u8])> {
+    // A mode has five or six digits; old writers put a zero before a directory's.
+    let space = tree.iter().take(8).position(|byte| *byte == b' ')?;
+    let mode = match &tree[..space] {
+        b"40000" | b"040000" => Mode::Tree,
+        b"160000" => Mode::Submodule,
+        _ => Mode::File,
+    };
+    let named = &tree[space + 1..];
+    let end = memchr::memchr(0, named)?;
+    let (id, after) = named[end + 1..].split_first_chunk::<20>()?;
+    Some((mode, &named[..end], id, after))
+}
+
+/// The trees of a history, and what leads from a tree to those that hold it.
+pub(super) struct Trees {
+    numbers: HashMap<Id, Tree, BuildHasherDefault<Prefix>>,
+    names: Names,
+    /// The names of entries, those of all threads one after the other.
+    entry_names: Vec<u32>,
+    /// For each subtree the entries that lead to it, sorted by subtree.
+    leading: Vec<(Tree, u32)>,
+    /// For each entry, where the trees that have it end in the list that follows.
+    ends: Vec<u32>,
+    holders: Vec<Tree>,
+    held: HashMap<Id, Vec<(Tree, u32)>>,
+}
+
+impl Trees {
+    /// Puts together what the threads gathered.
+    pub(super) fn new(gathered: Vec<Gathered>) -> Self {
+        let mut trees = Self {
+            numbers: HashMap::default(),
+            names: Names::default(),
+            entry_names: Vec::new(),
+            leading: Vec::new(),
+            ends: Vec::new(),
+            holders: Vec::new(),
+            held: HashMap::new(),
+        };
+        let mut base = 0;
+        for one in &gathered {
+            trees.numbers.extend(one.trees.iter().copied().zip(base..));
+            base += one.trees.len() as Tree;
+        }
+        let mut base = 0;
+        for one in gathered {
+            let count = one.trees.len() as Tree;
+            trees.add(&one, base);
+            base += count;
+        }
+        trees.leading.sort_unstable();
+        trees
+    }
+
+    fn add(&mut self, gathered: &Gathered, base: Tree) {
+        let names: Vec<u32> =
+            gathered.names.list.iter().map(|name| self.names.number(name)).collect();
+        for (tree, name, blob) in &gathered.held {
+            self.held.entry(*blob).or_default().push((base + tree, names[*name as usize]));
+        }
+        let first = self.entry_names.len() as u32;
+        for (entry, number) in gathered.entries.iter().zip(first..) {
+            if let Some(child) = self.numbers.get(&entry.child) {
+                self.leading.push((*child, number));
+            }
+            self.entry_names.push(names[entry.name as usize]);
+        }
+        // The edges, turned round: counted, then dealt out.
+        let start = self.holders.len() as u32;
+        let mut ends = vec![0_u32; gathered.entries.len()];
+        for entry in &gathered.edges {
+            ends[*entry as usize] += 1;
+        }
+        let mut sum = start;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum - *end;
+        }
+        self.holders.resize(sum as usize, 0);
+        let mut from = 0;
+        for (tree, to) in gathered.ends.iter().enumerate() {
+            for entry in &gathered.edges[from..*to as usize] {
+                let next = &mut ends[*entry as usize];
+                self.holders[*next as usize] = base + tree as Tree;
+                *next += 1;
+            }
+            from = *to as usize;
+        }
+        self.ends.extend(ends);
+    }
+
+    /// A tree's number.
+    pub(super) fn number(&self, id: &Id) -> Option<Tree> {
+        self.numbers.get(id).copied()
+    }
+
+    /// The trees that hold an object, and under which name's number.
+    pub(super) fn holding(&self, object: &Id) -> &[(Tree, u32)] {
+        self.held.get(object).map_or(&[], Vec::as_slice)
+    }
+
+    /// The trees that have `tree` for a subtree, and under which name's number.
+    pub(super) fn above(&self, tree: Tree) -> impl Iterator<Item = (Tree, u32)> {
+        let first = self.leading.partition_point(|(child, _)| *child < tree);
+        let leading = self.leading[first..].iter().take_while(move |(child, _)| *child == tree);
+        leading.flat_map(|(_, entry)| {
+            let from = if *entry == 0 { 0 } else { self.ends[*entry as usize - 1] };
+            let holders = &self.holders[from as usize..self.ends[*entry as usize] as usize];
+            let name = self.entry_names[*entry as usize];
+            holders.iter().map(move |holder| (*holder, name))
+        })
+    }
+
+    /// A name.
+    pub(super) fn name(&self, number: u32) -> &[u8] {
+        &self.names.list[number as usize]
+    }
+}

@@ -1,0 +1,129 @@
+//! Delta instructions: an object as copies out of another one and insertions.
+
+use super::PackError;
+
+const SHORT: PackError = PackError::Corrupt("a delta is cut off");
+
+/// The sizes that a delta starts with: of the object that it is on, and of the one that it makes; and where its
+/// instructions start.
+pub(crate) fn sizes(delta: &[u8]) -> Result<(u64, u64, usize), PackError> {
+    let (base, taken) = size(delta)?;
+    let (result, more) = size(&delta[taken..])?;
+    Ok((base, result, taken + more))
+}
+
+fn size(bytes: &[u8]) -> Result<(u64, usize), PackError> {
+    let mut value = 0;
+    for (index, byte) in bytes.iter().enumerate().take(9) {
+        value |= u64::from(byte & 0x7f) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok((value, index + 1));
+        }
+    }
+    Err(PackError::Corrupt("a delta's size is cut off or too large"))
+}
+
+/// Applies `delta` to `base`; `result` is cleared and then holds the object. `limit` bounds its size before anything
+/// is allocated.
+pub(crate) fn apply(
+    base: &[u8],
+    delta: &[u8],
+    result: &mut Vec<u8>,
+    limit: u64,
+) -> Result<(), PackError> {
+    let (base_size, result_size, start) = sizes(delta)?;
+    if base_size != base.len() as u64 {
+        return Err(PackError::Corrupt("a delta is on an object of another size"));
+    }
+    if result_size > limit {
+        return Err(PackError::TooLarge(result_size));
+    }
+    let wanted = usize::try_from(result_size).map_err(|_| PackError::TooLarge(result_size))?;
+    result.clear();
+    result.reserve(wanted);
+    let mut rest = &delta[start..];
+    while let Some((&instruction, after)) = rest.split_first() {
+        rest = after;
+        let piece = match instruction {
+            0 => return Err(PackError::Corrupt("a delta has an instruction that means nothing")),
+            insert @ 1..=0x7f => {
+                let (piece, after) = rest.split_at_checked(usize::from(insert)).ok_or(SHORT)?;
+                rest = after;
+                piece
+            }
+            copy => {
+                let offset = number(copy, 4, &mut rest)?;
+                let size = match number(copy >> 4, 3, &mut rest)? {
+                    0 => 0x1_0000,
+                    size => size,
+                };
+                let outside = PackError::Corrupt("a delta copies from outside of its base");
+                base.get(offset..offset + size).ok_or(outside)?
+            }
+        };
+        if piece.len() > wanted - result.len() {
+            return Err(PackError::Corrupt("a delta makes more than it says"));
+        }
+        result.extend_from_slice(piece);
+    }
+    if result.len() != wanted {
+        return Err(PackError::Corrupt("a delta makes less than it says"));
+    }
+    Ok(())
+}
+
+/// A little-endian number of up to `bytes` bytes, of which only those are stored whose bit is set in `present`.
+fn number(present: u8, bytes: u32, rest: &mut &[u8]) -> Result<usize, PackError> {
+    let mut value = 0;
+    for index in (0..bytes).filter(|index| present & (1 << index) != 0) {
+        let (&byte, after) = rest.split_first().ok_or(SHORT)?;
+        *rest = after;
+        value |= usize::from(byte) << (8 * index);
+    }
+    Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn applied(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, PackError> {
+        let mut result = Vec::new();
+        apply(base, delta, &mut result, 1000).map(|()| result)
+    }
+
+    #[test]
+    fn copies_and_insertions() {
+        // Base of 5, result of 6: copy 3 from 1, insert "xyz".
+        assert_eq!(applied(b"abcde", &[5, 6, 0x91, 1, 3, 3, b'x', b'y', b'z']).unwrap(), b"bcdxyz");
+    }
+
+    #[test]
+    fn contradictions_are_errors() {
+        for delta in [
+            &[][..],
+            &[5],
+            &[4, 1, 1, b'x'],
+            &[5, 2, 1, b'x'],
+            &[5, 1, 2, b'x', b'y'],
+            &[5, 1, 0],
+            &[5, 9, 0x91, 1, 9],
+            &[5, 1, 0x91],
+            &[5, 1, 3, b'x'],
+            &[5, 0xff, 0xff, 0x7f],
+        ] {
+            assert!(applied(b"abcde", delta).is_err(), "{delta:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn arbitrary_deltas_never_panic(base in prop::collection::vec(any::<u8>(), 0..64), delta in prop::collection::vec(any::<u8>(), 0..64)) {
+            if let Ok(result) = applied(&base, &delta) {
+                prop_assert!(result.len() <= 1000);
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! Every object of a pack, rebuilt once, in the order in which the pack lies.
+
+use std::cmp::Reverse;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use libdeflater::Decompressor;
+use rayon::ThreadPool;
+
+use super::family::Pack;
+use super::{Id, Kind, MAX_OBJECT, Object, PackError, STREAMED, delta};
+use crate::model::blob::Content;
+use crate::sources::git::inflate::{self, Inflating};
+
+/// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones.
+const MAX_HELD: u64 = 512 << 20;
+
+/// Families taken by a thread at once: neighbours share the pages of the map.
+const CHUNK: usize = 16;
+
+/// A family with more than this part of all work is started early, so that it is not what all wait for at the end.
+const HEAVY: u64 = 256;
+
+/// Buffers above this many bytes are given back after each family.
+const KEPT: usize = 16 << 20;
+
+/// An object that could not be rebuilt, and why.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    pub(crate) id: Id,
+    pub(crate) error: PackError,
+}
+
+impl Pack<'_> {
+    /// Rebuilds every object of a wanted kind and hands it to a worker, one worker for each thread of `pool`. Objects
+    /// for which `skip` says so are left out. `stop` ends the walk early. Returns what could not be rebuilt.
+    pub(crate) fn walk<W: FnMut(Object<'_>)>(
+        &self,
+        pool: &ThreadPool,
+        wanted: impl Fn(Kind) -> bool + Sync,
+        skip: impl Fn(&Id) -> bool + Sync,
+        stop: impl Fn() -> bool + Sync,
+        worker: impl Fn() -> W + Sync,
+    ) -> Vec<Failed> {
+        let (heavy, light) = self.roots(wanted, pool.current_num_threads());
+        let wanted: usize =
+            heavy.iter().chain(&light).map(|root| self.family(*root) as usize).sum();
+        let (next, passed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let failed: Mutex<Vec<Failed>> = Mutex::new(Vec::new());
+        pool.broadcast(|_| {
+            let mut thread = Thread::new(self, &skip);
+            let mut worker = worker();
+            while !stop() {
+                let turn = next.fetch_add(1, Ordering::Relaxed);
+                let roots = match turn.checked_sub(heavy.len()) {
+                    None => &heavy[turn..=turn],
+                    Some(turn) => match light.chunks(CHUNK).nth(turn) {
+                        Some(roots) => roots,
+                        None => break,
+                    },
+                };
+                for root in roots {
+                    thread.family(*root, &mut worker);
+                }
+            }
+            passed.fetch_add(thread.passed + thread.failed.len(), Ordering::Relaxed);
+            failed.lock().expect("collecting does not panic").append(&mut thread.failed);
+        });
+        debug_assert!(
+            stop() || passed.into_inner() == wanted,
+            "every wanted object is accounted for"
+        );
+        let mut failed = failed.into_inner().expect("collecting does not panic");
+        for (number, error) in &self.unusable {
+            self.fail(*number, error, &mut failed);
+        }
+        let circle = PackError::Corrupt("it is, over others, a delta on itself");
+        let circles = self.circles.iter().map(|number| self.id(*number));
+        failed.extend(circles.map(|id| Failed { id, error: circle.clone() }));
+        failed
+    }
+
+    /// The whole objects of wanted kinds: those with much work below them, most first, and all others as they lie.
+    fn roots(&self, wanted: impl Fn(Kind) -> bool, threads: usize) -> (Vec<u32>, Vec<u32>) {
+        let mut light: Vec<u32> = (0..self.len() as u32)
+            .filter(|number| self.node(*number).whole.is_some_and(&wanted))
+            .collect();
+        // Objects of one family are about as large as its root.
+        let work =
+            |root: &u32| u64::from(self.family(*root)).saturating_mul(1 + self.node(*root).size);
+        let all = light.iter().map(work).fold(0, u64::saturating_add);
+        let mut heavy = Vec::new();
+        if threads > 1 {
+            heavy.extend(light.extract_if(.., |root| work(root) > all / HEAVY));
+            heavy.sort_by_key(|root| Reverse(work(root)));
+        }
+        (heavy, light)
+    }
+
+    /// Counts an entry, and all that hang below it, as failed.
+    fn fail(&self, number: u32, error: &PackError, failed: &mut Vec<Failed>) {
+        let mut pending = vec![number];
+        while let Some(number) = pending.pop() {
+            failed.push(Failed { id: self.id(number), error: error.clone() });
+            pending.extend(self.children(number));
+        }
+    }
+}
+
+/// What one thread needs.
+struct Thread<'p, 'a, S> {
+    pack: &'p Pack<'a>,
+    skip: S,
+    inflater: Decompressor,
+    delta: Vec<u8>,
+    /// Objects on which there are still deltas to rebuild, each a delta on the one before or further up.
+    held: Vec<Held<'p>>,
+    held_bytes: u64,
+    /// Buffers for the next objects.
+    spare: Vec<Vec<u8>>,
+    /// How many objects were handed over or skipped.
+    passed: usize,
+    failed: Vec<Failed>,
+}
+
+/// An object and the deltas on it that come next.
+struct Held<'p> {
+    object: Vec<u8>,
+    pending: &'p [u32],
+}
+
+impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
+    fn new(pack: &'p Pack<'a>, skip: S) -> Self {
+        Self {
+            pack,
+            skip,
+            inflater: Decompressor::new(),
+            delta: Vec::new(),
+            held: Vec::new(),
+            held_bytes: 0,
+            spare: Vec::new(),
+            passed: 0,
+            failed: Vec::new(),
+        }
+    }
+
+    /// Rebuilds the family below `root`, depth first.
+    fn family(&mut self, root: u32, worker: &mut impl FnMut(Object<'_>)) {
+        let kind = self.pack.node(root).whole.expect("families hang below whole objects");
+        if self.is_streamed(root, kind) {
+            return self.stream(root, worker);
+        }
+        self.one(root, kind, worker);
+        while let Some(held) = self.held.last_mut() {
+            let (&child, pending) =
+                held.pending.split_first().expect("an object without more deltas is not held");
+            held.pending = pending;
+            self.one(child, kind, worker);
+        }
+        debug_assert_eq!(self.held_bytes, 0);
+        self.spare.retain(|buffer| buffer.capacity() <= KEPT);
+        if self.delta.capacity() > KEPT {
+            self.delta = Vec::new();
+        }
+    }
+
+    /// Rebuilds an entry, from the object that is held last, hands it over, and holds it if there are deltas on it.
+    fn one(&mut self, number: u32, kind: Kind, worker: &mut impl FnMut(Object<'_>)) {
+        let children = self.pack.children(number);
+        let id = self.pack.id(number);
+        let repeated = self.pack.index.is_repeated(self.pack.node(number).position as usize);
+        let skipped = repeated || (self.skip)(&id);
+        let mut object = self.spare.pop().unwrap_or_default();
+        let rebuilt =
+            if skipped && children.is_empty() { Ok(()) } else { self.rebuild(number, &mut object) };
+        if self.held.last().is_some_and(|held| held.pending.is_empty()) {
+            let done = self.held.pop().expect("it was just looked at").object;
+            self.held_bytes -= done.len() as u64;
+            self.spare.push(done);
+        }
+        if let Err(error) = rebuilt {
+            self.pack.fail(number, &error, &mut self.failed);
+        } else {
+            self.passed += 1;
+            if !skipped {
+                let size = object.len() as u64;
+                worker(Object { id, kind, size, data: Content::Bytes(&object) });
+            }
+            if !children.is_empty() {
+                self.held_bytes += object.len() as u64;
+                return self.held.push(Held { object, pending: children });
+            }
+        }
+        self.spare.push(object);
+    }
+
+    /// Puts the object of an entry into a buffer.
+    fn rebuild(&mut self, number: u32, object: &mut Vec<u8>) -> Result<(), PackError> {
+        let body = self.pack.body(number)?;
+        let size = self.pack.node(number).size;
+        let Some(base) = self.held.last() else {
+            return inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, object);
+        };
+        inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, &mut self.delta)?;
+        let (_, size, _) = delta::sizes(&self.delta)?;
+        if size <= MAX_OBJECT && size > MAX_HELD.saturating_sub(self.held_bytes) {
+            return Err(PackError::TooLargeTogether(size));
+        }
+        delta::apply(&base.object, &self.delta, object, MAX_OBJECT)
+    }
+
+    /// Whether an object need not or cannot be in memory.
+    fn is_streamed(&self, root: u32, kind: Kind) -> bool {
+        let alone = self.pack.children(root).is_empty();
+        kind == Kind::Blob && self.pack.node(root).size > if alone { STREAMED } else { MAX_OBJECT }
+    }
+
+    /// Hands an object over as a stream; deltas on it cannot be rebuilt.
+    fn stream(&mut self, root: u32, worker: &mut impl FnMut(Object<'_>)) {
+        let id = self.pack.id(root);
+        let size = self.pack.node(root).size;
+        let repeated = self.pack.index.is_repeated(self.pack.node(root).position as usize);
+        let streamed = if repeated || (self.skip)(&id) {
+            Ok(())
+        } else {
+            self.pack.body(root).and_then(|body| stream(id, body, size, worker))
+        };
+        match streamed {
+            Ok(()) => self.passed += 1,
+            Err(error) => self.failed.push(Failed { id, error }),
+        }
+        for child in self.pack.children(root) {
+            self.pack.fail(*child, &PackError::TooLarge(size), &mut self.failed);
+        }
+    }
+}
+
+/// Hands a blob over as a stream.
+pub(super) fn stream(
+    id: Id,
+    body: &[u8],
+    size: u64,
+    worker: &mut impl FnMut(Object<'_>),
+) -> Result<(), PackError> {
+    if !inflate::is_possible(body.len() as u64, size) {
+        return Err(PackError::Corrupt("it says it inflates to more than it can"));
+    }
+    let mut stream = Inflating::new(body).exactly(size);
+    worker(Object { id, kind: Kind::Blob, size, data: Content::Stream(&mut stream) });
+    stream.into_failed().map_or(Ok(()), |failed| Err(PackError::Stream(failed)))
+}
