@@ -112,7 +112,7 @@ impl<'f> Frame<'f> {
         let Some((map, frame)) = self.up else { return (range.clone(), 0) };
         let source = map.source(range);
         let (outer, nth) = frame.outer(&source.range);
-        (outer, (nth << 24) + source.nth as u64)
+        (outer, nth + ((source.nth as u64) << 32))
     }
 
     fn is_decoded(&self, range: &Range<usize>) -> bool {

@@ -108,6 +108,7 @@ struct Part {
     end_column: u64,
     span: Span,
     evidence: Vec<String>,
+    decoded: Option<Vec<String>>,
 }
 
 #[derive(Deserialize, PartialEq, Debug)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -34,6 +34,9 @@ const ENCODINGS: [(&str, Encode); 11] = [
     ("gzip", gzip_base64),
 ];
 
+/// A way of wrapping, or `*` for any, and the end of a fixture's path.
+const EXCEPTIONS: [(&str, &str); 0] = [];
+
 fn scan(files: &[(PathBuf, Vec<u8>)]) -> BTreeMap<PathBuf, BTreeSet<Bare>> {
     let folder = tempfile::tempdir().unwrap();
     for (path, bytes) in files {
@@ -61,66 +64,78 @@ fn can_be_wrapped(fixture: &Fixture) -> bool {
     !fixture.text.starts_with('\u{feff}')
 }
 
-fn check(encodings: &[(String, Vec<Encode>)], round: u32) {
-    let fixtures: Vec<Fixture> =
-        fixtures("aws", "pairs").into_iter().filter(can_be_wrapped).collect();
-    let plain: Vec<(PathBuf, Vec<u8>)> = fixtures
-        .iter()
-        .map(|fixture| (fixture.path.clone(), fixture.expanded(Encoding::AsIs, round).0))
+/// Which of the fixtures are wrapped.
+#[derive(Clone, Copy)]
+enum Share {
+    /// All of them, in each way.
+    All,
+    /// For each way another share, so that each fixture has its turn in many ways.
+    OneIn(usize),
+}
+
+/// Fixtures that an encoding makes something else of.
+fn is_excepted(name: &str, path: &Path) -> bool {
+    EXCEPTIONS.iter().any(|(way, fixture)| {
+        name.split(" of ").any(|name| name == *way || *way == "*") && path.ends_with(fixture)
+    })
+}
+
+fn check(ways: &[(String, Vec<Encode>)], share: Share, round: u32) {
+    let plain: Vec<(PathBuf, Vec<u8>)> = fixtures("aws", "pairs")
+        .into_iter()
+        .filter(can_be_wrapped)
+        .map(|fixture| (fixture.expanded(Encoding::AsIs, round).0, fixture.path))
+        .map(|(bytes, path)| (path, bytes))
         .collect();
     let expected = scan(&plain);
     let mut report = String::new();
-    let (mut failed, mut all) = (0, 0);
-    for (name, encodings) in encodings {
+    for (number, (name, encodings)) in ways.iter().enumerate() {
+        let is_chosen = |index: usize| match share {
+            Share::All => true,
+            Share::OneIn(parts) => index % parts == number % parts,
+        };
         let wrapped: Vec<(PathBuf, Vec<u8>)> = plain
             .iter()
-            .map(|(path, bytes)| {
+            .enumerate()
+            .filter(|(index, (path, _))| is_chosen(*index) && !is_excepted(name, path))
+            .map(|(_, (path, bytes))| {
                 let wrap = |bytes: Vec<u8>, encode: &Encode| encode(&bytes);
                 (path.clone(), encodings.iter().fold(bytes.clone(), wrap))
             })
             .collect();
         let found = scan(&wrapped);
-        let mut here = 0;
-        for (path, credentials) in &expected {
-            all += 1;
-            let missed = found
-                .get(path)
-                .map_or(credentials.len(), |found| credentials.difference(found).count());
+        for (path, _) in &wrapped {
+            let nothing = BTreeSet::new();
+            let found = found.get(path).unwrap_or(&nothing);
+            let missed = expected[path].difference(found).count();
             if missed > 0 {
-                here += 1;
-                if std::env::var_os("VERBOSE").is_some() {
-                    writeln!(
-                        report,
-                        "  {name}: {}: {missed} of {}",
-                        path.display(),
-                        credentials.len()
-                    )
-                    .unwrap();
-                }
+                writeln!(report, "{name}: {}: {missed} missed", path.display()).unwrap();
             }
         }
-        failed += here;
-        writeln!(report, "{name}: {here} of {}", expected.len()).unwrap();
     }
-    assert!(failed == 0, "{failed} of {all} differ\n{report}");
+    assert!(report.is_empty(), "{} differ\n{report}", report.lines().count());
 }
 
 #[test]
 #[ignore = "not all shapes yet"]
-fn once() {
-    let encodings: Vec<(String, Vec<Encode>)> =
+fn whatever_is_wrapped_is_found() {
+    let ways: Vec<(String, Vec<Encode>)> =
         ENCODINGS.iter().map(|(name, encode)| ((*name).to_owned(), vec![*encode])).collect();
-    check(&encodings, 0);
+    check(&ways, Share::All, 0);
 }
 
-#[test]
-#[ignore = "not all shapes yet"]
-fn twice() {
-    let mut encodings: Vec<(String, Vec<Encode>)> = Vec::new();
+fn in_two() -> Vec<(String, Vec<Encode>)> {
+    let mut ways: Vec<(String, Vec<Encode>)> = Vec::new();
     for (inner, first) in ENCODINGS {
         for (outer, second) in ENCODINGS {
-            encodings.push((format!("{outer} of {inner}"), vec![first, second]));
+            ways.push((format!("{outer} of {inner}"), vec![first, second]));
         }
     }
-    check(&encodings, 20);
+    ways
+}
+
+#[test]
+#[ignore = "not all shapes yet"]
+fn whatever_is_wrapped_twice_is_found() {
+    check(&in_two(), Share::OneIn(13), 20);
 }

@@ -215,15 +215,18 @@ fn run_start(text: &[u8], end: usize, low: usize) -> usize {
     while start > low && is_digit(text, start - 1, end) {
         start -= 1;
     }
-    // The letter of an escape is none of the digits.
-    let after_slash = start < end && start > 0 && text[start - 1] == b'\\';
-    if after_slash && matches!(text[start], b'n' | b'r' | b't') { start + 1 } else { start }
+    // The end of an escape is none of the digits.
+    match (start.checked_sub(1).map(|at| text[at]), &text[start..end]) {
+        (Some(b'\\'), [b'n' | b'r' | b't', ..]) => start + 1,
+        (Some(b'%'), [b'0', b'A', ..]) => start + 2,
+        _ => start,
+    }
 }
 
 /// Where the next line starts, if a line ends at `end`.
 fn joint_after(text: &[u8], end: usize) -> Option<usize> {
     let rest = &text[end..];
-    let newline = [&b"\n"[..], b"\r\n", b"\\n", b"\\r\\n"]
+    let newline = [&b"\n"[..], b"\r\n", b"\\n", b"\\r\\n", b"%0A", b"%0D%0A"]
         .into_iter()
         .find(|newline| rest.starts_with(newline))?
         .len();
@@ -235,7 +238,7 @@ fn joint_after(text: &[u8], end: usize) -> Option<usize> {
 fn joint_before(text: &[u8], start: usize) -> Option<usize> {
     let spaces = text[..start].iter().rev().take(JOINT).take_while(|byte| **byte == b' ').count();
     let before = &text[..start - spaces];
-    [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n"]
+    [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n", b"%0D%0A", b"%0A"]
         .into_iter()
         .find_map(|newline| before.strip_suffix(newline))
         .map(<[u8]>::len)
@@ -243,7 +246,7 @@ fn joint_before(text: &[u8], start: usize) -> Option<usize> {
 
 /// A line of digits holds nothing else: `AWS_SECRET: ` is none.
 fn ends_line(text: &[u8], end: usize) -> bool {
-    text.get(end).is_none_or(|byte| b"\r\n=\\\"'<`,".contains(byte))
+    text.get(end).is_none_or(|byte| b"\r\n=\\\"'<`,%&".contains(byte))
 }
 
 #[cfg(test)]

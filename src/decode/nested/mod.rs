@@ -62,7 +62,7 @@ enum Kind {
 ///
 /// `AKIA` and `ASIA` in base64 at each of three places in a group, in hex, and in UTF-16; the characters of a secret
 /// that encodings write in another way, and the first of a key ID; the percent sign of what is encoded twice.
-pub const PROBES: [(&[u8], Layer, usize); 24] = [
+pub const PROBES: [(&[u8], Layer, usize); 34] = [
     (b"QUtJQ", Layer::Base64, 0),
     (b"FLSU", Layer::Base64, 2),
     (b"BS0lB", Layer::Base64, 3),
@@ -75,10 +75,17 @@ pub const PROBES: [(&[u8], Layer, usize); 24] = [
     (b"K\0I\0A\0", Layer::Utf16, 0),
     (b"S\0I\0A\0", Layer::Utf16, 0),
     (b"\\x2", Layer::Escapes, 0),
+    (b"\\x3", Layer::Escapes, 0),
     (b"\\x4", Layer::Escapes, 0),
+    (b"\\x5", Layer::Escapes, 0),
     (b"\\u00", Layer::Escapes, 0),
     (b"\\05", Layer::Escapes, 0),
+    (b"\\101", Layer::Escapes, 0),
     (b"#x2", Layer::Entities, 1),
+    (b"#x5C;", Layer::Entities, 1),
+    (b"#65;", Layer::Entities, 1),
+    (b"#92;", Layer::Entities, 1),
+    (b"&amp;#", Layer::Entities, 0),
     (b"#47;", Layer::Entities, 1),
     (b"#43;", Layer::Entities, 1),
     (b"%2F", Layer::Percent, 0),
@@ -87,6 +94,9 @@ pub const PROBES: [(&[u8], Layer, usize); 24] = [
     (b"%2b", Layer::Percent, 0),
     (b"%41", Layer::Percent, 0),
     (b"%25", Layer::Percent, 0),
+    (b"%26", Layer::Percent, 0),
+    (b"%5C", Layer::Percent, 0),
+    (b"%5c", Layer::Percent, 0),
 ];
 
 /// A probe that is too short for [`PROBES`]: a slash as JSON may write it.
@@ -101,10 +111,15 @@ impl Hit {
     /// The hit that a run of base64 digits at `at` gives, if its start stands for text or for gzip.
     pub fn of_run(text: &[u8], at: usize) -> Option<Self> {
         let hit = |layer, at| Some(Self { layer, at, kind: Kind::Run });
-        let is_escaped = |at: usize| at.checked_sub(1).is_some_and(|before| text[before] == b'\\');
-        let at = if is_escaped(at) { at + 1 } else { at };
+        let at = match at.checked_sub(1).map(|before| text[before]) {
+            Some(b'\\') => at + 1,
+            Some(b'%') => at + 2,
+            _ => at,
+        };
         let run = &text[at..];
-        if base64::starts_well(run) {
+        if quoted_printable::is_cut(run) {
+            Some(Self { layer: Layer::QuotedPrintable, at, kind: Kind::There })
+        } else if base64::starts_well(run) {
             hit(Layer::Base64, at)
         } else if pairs::starts_well(run) {
             hit(Layer::Hex, at)

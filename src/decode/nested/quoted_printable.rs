@@ -11,6 +11,13 @@ use crate::model::layer::Layer;
 /// How far around a place values are looked for, in bytes to each side.
 const REACH: usize = 1024;
 
+/// Whether a soft break follows on the run at the start of a text, where encoders put one: near column 76.
+pub(super) fn is_cut(text: &[u8]) -> bool {
+    let len = text.iter().take(77).take_while(|byte| is_digit64(**byte)).count();
+    let end = &text[len..];
+    (len >= 70) && (end.starts_with(b"=\n") || end.starts_with(b"=\r\n"))
+}
+
 /// The values around `at` that a soft break cuts.
 pub(super) fn around(text: &[u8], at: usize) -> Vec<Decoded> {
     let Some(notation) = Notation::of(Layer::QuotedPrintable) else { return Vec::new() };

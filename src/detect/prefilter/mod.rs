@@ -1,7 +1,7 @@
 //! Where in a text do the literals of the rules stand? Nothing else of a rule is looked for before one of its literals
 //! is found, so this runs over every byte and decides how fast a scan is.
 //!
-//! Two searchers: `few` for up to 32 literals none of which ignores case, `windows` for anything else.
+//! Two searchers: `few` for up to 48 literals none of which ignores case, `windows` for anything else.
 //!
 //! # Why not one automaton
 //!
