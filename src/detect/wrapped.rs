@@ -169,19 +169,20 @@ impl Explorer<'_> {
             };
             *looked_at = decoded.until;
             self.over_limit |= decoded.over_limit;
-            values.extend(
-                decoded
-                    .values
-                    .into_iter()
-                    .filter(|value| frame.is_decoded(&value.range) && self.is_promising(value)),
-            );
+            values.extend(decoded.values.into_iter().filter(|value| {
+                frame.is_decoded(&value.range) && self.is_promising(hit.layer, value)
+            }));
         }
         values.sort_by_key(|value| (value.range.start, std::cmp::Reverse(value.range.end)));
         values.dedup_by(|one, other| one.range == other.range);
         values
     }
 
-    fn is_promising(&self, value: &Decoded) -> bool {
+    fn is_promising(&self, layer: Layer, value: &Decoded) -> bool {
+        // A soft break is seldom anything else, and what it cuts may be wrapped in more.
+        if layer == Layer::QuotedPrintable {
+            return true;
+        }
         let text = &value.text;
         let (found, hits) = matcher::matches(self.compiled, text, 0..text.len(), |_, _| {});
         let is_part = |found: &Match| match found.kind {
@@ -210,7 +211,10 @@ impl Explorer<'_> {
         self.room = room;
         let nested = Nested::new(layer, parent.text, region, values);
         let frame = parent.inner(&nested, layer);
+        // A text that is escaped from its start on may be a table as a whole.
+        let starts_blob = region.start == 0 && (parent.up.is_some() || (self.original)(0) <= 3);
         let own_table = match nested.values() {
+            [] if starts_blob => Table::parse(&frame.text[..frame.text.len().min(table::HEAD_LEN)]),
             [only] => {
                 Table::parse(&frame.text[only.start..only.end.min(only.start + table::HEAD_LEN)])
             }

@@ -6,7 +6,7 @@ use super::map::{Map, Scale};
 use super::{Decoded, is_text};
 
 /// Digits that are decoded on each side of a probe's hit, with the line ends between them, in bytes.
-const REACH: usize = 6 * 1024;
+const REACH: usize = super::LONGEST;
 
 /// The shortest line that a wrapped text is continued after.
 const SHORTEST_LINE: usize = 32;

@@ -27,8 +27,8 @@ use crate::model::layer::Layer;
 /// Layers that are undone, one inside the other, at most.
 pub const MAX_DEPTH: usize = 4;
 
-/// The longest text that is decoded as one value, in bytes of what it is decoded from. It may go on beyond that on
-/// either side, and is then seen around its probes only.
+/// The longest text that is decoded as one value, in bytes of what it is decoded from. Of a longer one is seen what
+/// stands around its probes, as far to each side.
 pub const LONGEST: usize = 12 * 1024;
 
 /// The start of a long run, in bytes, by which [`Hit::of_run`] knows it.

@@ -5,7 +5,7 @@ use super::percent::hex;
 use super::{Decoded, is_text};
 
 /// How far around a probe's hit is decoded, in bytes to each side.
-const REACH: usize = 6 * 1024;
+const REACH: usize = super::LONGEST;
 
 /// Digits at the start of a run that decide whether it is text.
 const HEAD: usize = 32;
