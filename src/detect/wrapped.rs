@@ -45,38 +45,45 @@ pub(super) struct Wrapped {
     pub(super) layers: Vec<Layer>,
 }
 
-/// Values in clear and wrapped ones, in order of place. What is part of a wrapped one is none by itself: the start of
-/// a session token that goes on behind an escape.
+/// Values in clear and wrapped ones, in order of place, each once. What is part of one that is wrapped deeper is none by
+/// itself: the start of a session token that goes on behind an escape, a run that begins with the end of one.
 pub(super) fn merge(
     text: &[u8],
     plain: impl Iterator<Item = Inspected>,
-    mut wrapped: Vec<Wrapped>,
+    mut all: Vec<Wrapped>,
 ) -> Vec<Wrapped> {
+    all.extend(plain.map(|inspected| {
+        let outer = inspected.range.clone();
+        let value = Secret::new(&text[outer.clone()]);
+        Wrapped { inspected, outer, nth: 0, value, layers: Vec::new() }
+    }));
     let role = |one: &Wrapped| one.inspected.kind.role();
-    wrapped.sort_by_key(|one| (one.outer.start, one.outer.end, one.layers.len(), one.nth));
-    let mut all: Vec<Wrapped> = Vec::new();
-    for one in wrapped {
-        let same_place = all.iter().rev().take_while(|other| other.outer == one.outer);
-        if !same_place
-            .into_iter()
-            .any(|other| other.value == one.value && role(other) == role(&one))
-        {
-            all.push(one);
-        }
-    }
-    let reach = all.iter().map(|one| one.outer.len()).max().unwrap_or(0);
-    let sorted = all.len();
-    for inspected in plain {
-        let range = inspected.range.clone();
-        let from = all[..sorted].partition_point(|one| one.outer.start + reach < range.end);
-        let to = all[..sorted].partition_point(|one| one.outer.start <= range.start);
-        let is_part = |one: &Wrapped| range.end <= one.outer.end && one.outer != range;
-        if !all[from.min(to)..to].iter().any(is_part) {
-            let value = Secret::new(&text[range.clone()]);
-            all.push(Wrapped { inspected, outer: range, nth: 0, value, layers: Vec::new() });
-        }
-    }
-    all.sort_by_key(|one| one.outer.start);
+    let place = |one: &Wrapped| (one.outer.start, std::cmp::Reverse(one.outer.end));
+    all.sort_by(|one, other| {
+        let key = |one: &Wrapped| (place(one), role(one), one.layers.len(), one.nth);
+        key(one).cmp(&key(other)).then_with(|| one.value.cmp(&other.value))
+    });
+    all.dedup_by(|one, kept| {
+        place(one) == place(kept) && role(one) == role(kept) && one.value == kept.value
+    });
+    // The furthest end, by depth, of all that start before, or at the same place and end later.
+    let mut ends = [0; MAX_DEPTH + 1];
+    let is_part: Vec<bool> = all
+        .chunk_by(|one, next| one.outer == next.outer)
+        .flat_map(|here| {
+            let is_part = |one: &Wrapped| {
+                ends[one.layers.len() + 1..].iter().any(|end| *end >= one.outer.end)
+            };
+            let parts: Vec<bool> = here.iter().map(is_part).collect();
+            for one in here {
+                let end = &mut ends[one.layers.len()];
+                *end = one.outer.end.max(*end);
+            }
+            parts
+        })
+        .collect();
+    let mut is_part = is_part.into_iter();
+    all.retain(|_| !is_part.next().unwrap_or_default());
     all
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::ops::Range;
+
+use keylint::rules::placeholder::{Expansion, expand};
 
 /// Wraps bytes.
 pub(crate) type Encode = fn(&[u8]) -> Vec<u8>;
@@ -129,4 +132,106 @@ pub(crate) fn gzip_base64(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).unwrap();
     base64(&encoder.finish().unwrap())
+}
+
+/// A text with directives in it undone: `{{base64|...}}` stands for the base64 of what is inside, placeholders and
+/// further directives included. Also given are the placeholders, by where their values now lie.
+///
+/// Besides base64 there are `hex`, `json` (slashes), `unicode`, `octal`, `percent`, `entities`, `utf-16`, and
+/// `cut:N:JOINT`, which puts a joint into a value behind its first N characters (`\n` in it is a line end).
+pub(crate) fn unfold(text: &str) -> (String, Vec<Expansion>) {
+    let (mut unfolded, mut expansions) = (String::new(), Vec::new());
+    let plain = |text: &str, unfolded: &mut String, expansions: &mut Vec<Expansion>| {
+        let (expanded, found) = expand(text);
+        expansions.extend(found.into_iter().map(|found| shifted(found, unfolded.len())));
+        unfolded.push_str(&expanded);
+    };
+    let mut rest = text;
+    while let Some((before, directive, content, after)) = first_directive(rest) {
+        plain(before, &mut unfolded, &mut expansions);
+        let (inner, found) = unfold(content);
+        let (encoded, starts) = encode(directive, &inner);
+        for mut expansion in found {
+            let last = expansion.range.end - 1;
+            expansion.range = starts[expansion.range.start].start..starts[last].end;
+            expansions.push(shifted(expansion, unfolded.len()));
+        }
+        unfolded.push_str(&encoded);
+        rest = after;
+    }
+    plain(rest, &mut unfolded, &mut expansions);
+    (unfolded, expansions)
+}
+
+fn shifted(mut expansion: Expansion, by: usize) -> Expansion {
+    expansion.range = expansion.range.start + by..expansion.range.end + by;
+    expansion
+}
+
+/// What stands before the first directive, its name, what is in it, and what stands behind it.
+fn first_directive(text: &str) -> Option<(&str, &str, &str, &str)> {
+    const NAMES: [&str; 9] = [
+        "base64|",
+        "hex|",
+        "json|",
+        "unicode|",
+        "octal|",
+        "percent|",
+        "entities|",
+        "utf-16|",
+        "cut:",
+    ];
+    let (open, _) = text
+        .match_indices("{{")
+        .find(|(open, _)| NAMES.iter().any(|name| text[open + 2..].starts_with(name)))?;
+    let (name, rest) = text[open + 2..].split_once('|')?;
+    let mut depth = 1;
+    let mut at = 0;
+    while depth > 0 {
+        let (open, close) =
+            (rest[at..].find("{{"), rest[at..].find("}}").expect("a directive ends"));
+        (depth, at) = match open {
+            Some(open) if open < close => (depth + 1, at + open + 2),
+            _ => (depth - 1, at + close + 2),
+        };
+    }
+    Some((&text[..open], name, &rest[..at - 2], &rest[at..]))
+}
+
+/// A text as a directive has it, and where each byte of it has gone.
+fn encode(directive: &str, text: &str) -> (String, Vec<Range<usize>>) {
+    let bytes = text.as_bytes();
+    if directive == "base64" {
+        let places = (0..bytes.len()).map(|at| at * 4 / 3..((at + 1) * 4).div_ceil(3)).collect();
+        return (String::from_utf8(base64(bytes)).unwrap(), places);
+    }
+    let cut = directive.strip_prefix("cut:").map(|cut| {
+        let (at, joint) = cut.split_once(':').expect("a place and a joint");
+        (at.parse::<usize>().unwrap(), joint.replace("\\n", "\n"))
+    });
+    let (mut encoded, mut places) = (String::new(), Vec::new());
+    for (at, &byte) in bytes.iter().enumerate() {
+        if let Some((place, joint)) = &cut
+            && at == *place
+        {
+            encoded.push_str(joint);
+        }
+        let start = encoded.len();
+        let plain = byte.is_ascii_alphanumeric();
+        match directive {
+            "hex" => write!(encoded, "{byte:02x}").unwrap(),
+            "json" if matches!(byte, b'/' | b'"' | b'\\') => {
+                encoded.extend(['\\', char::from(byte)]);
+            }
+            "json" if byte == b'\n' => encoded.push_str("\\n"),
+            "unicode" => write!(encoded, "\\u{byte:04x}").unwrap(),
+            "octal" if !plain => write!(encoded, "\\{byte:03o}").unwrap(),
+            "percent" if !plain => write!(encoded, "%{byte:02X}").unwrap(),
+            "entities" if !plain => write!(encoded, "&#{byte};").unwrap(),
+            "utf-16" => encoded.extend([char::from(byte), '\0']),
+            _ => encoded.push(char::from(byte)),
+        }
+        places.push(start..encoded.len());
+    }
+    (encoded, places)
 }

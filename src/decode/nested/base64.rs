@@ -127,7 +127,9 @@ impl Lines {
         }
         let end = digits.finish();
         let start = digits.first.unwrap_or(at);
-        Decoded { range: start..end, text: digits.text, map: digits.map }
+        // What fills up the last group belongs to it.
+        let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
+        Decoded { range: start..end + padding, text: digits.text, map: digits.map }
     }
 }
 
