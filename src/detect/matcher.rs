@@ -26,6 +26,9 @@ const SECRET_LEN: usize = 40;
 /// How many bytes around a region the matchers of fixed length look at.
 const MARGIN: usize = 64;
 
+/// How many bytes before a region signs of something wrapped in it may stand.
+const MARGIN_OF_HITS: usize = nested::BESIDE + MARGIN;
+
 /// Finds every value that starts in `region` of `text`, sorted by place, and every sign of something wrapped there.
 /// Patterns that turn out not to compile are handed to `broken` with the parser's message.
 pub(crate) fn matches(
@@ -34,8 +37,8 @@ pub(crate) fn matches(
     region: Range<usize>,
     mut broken: impl FnMut(usize, String),
 ) -> (Vec<Match>, Vec<Hit>) {
-    let low = region.start.saturating_sub(MARGIN);
     let looks_inside = rules.looks_inside();
+    let low = region.start.saturating_sub(if looks_inside { MARGIN_OF_HITS } else { MARGIN });
     let mut found = Vec::new();
     let mut take = |found_match: Option<Match>| {
         found.extend(found_match.filter(|found_match| region.contains(&found_match.range.start)));
@@ -69,10 +72,16 @@ pub(crate) fn matches(
         };
         if looks_inside {
             let area = &text[low..high];
-            for_each_run_or_start(area, found, |start| hits.extend(Hit::of_run(text, low + start)));
+            for_each_run_or_start(area, found, |start| {
+                // The run that is cut by the area's start is as long as it is in the text.
+                let cut =
+                    if start == 0 { &text[low.saturating_sub(nested::LONGEST)..low] } else { &[] };
+                let before = cut.iter().rev().take_while(|byte| is_base64_class(**byte)).count();
+                hits.extend(Hit::of_run(text, low + start - before));
+            });
             let slashes = memchr::memmem::find_iter(area, nested::SLASH_PROBE);
             hits.extend(slashes.filter_map(|at| Hit::of_probe(Layer::Escapes, low + at, 0)));
-            hits.extend(beside.into_iter().flat_map(Hit::beside));
+            hits.extend(Hit::beside(&beside));
         } else {
             for_each_run(&text[low..high], found);
         }

@@ -10,7 +10,7 @@ use super::is_digit64;
 use super::map::Map;
 use super::{Decoded, splice};
 
-/// How far around a place pieces are looked for, in bytes to each side.
+/// How far before the first joint and behind the last one a value may go, in bytes.
 const REACH: usize = 1024;
 
 /// The longest that may stand between two pieces, in bytes.
@@ -26,13 +26,11 @@ const SHORTEST_TOKEN: usize = 100;
 /// How far before and after the pieces a call that joins them may stand.
 const CALL_REACH: usize = 120;
 
-/// The values around `at` that are put together from pieces.
-pub(super) fn around(text: &[u8], at: usize) -> Vec<Decoded> {
-    let low = at.saturating_sub(REACH);
-    let high = text.len().min(at + REACH);
+/// The values in a stretch of text that are put together from pieces.
+pub(super) fn within(text: &[u8], stretch: &Range<usize>) -> Vec<Decoded> {
     let mut values = Vec::new();
     let mut chain: Vec<Range<usize>> = Vec::new();
-    let marks = (low..high).filter(|at| matches!(text[*at], b'"' | b'\'' | b'`' | b'\\'));
+    let marks = stretch.clone().filter(|at| matches!(text[*at], b'"' | b'\'' | b'`' | b'\\'));
     for mark in marks {
         let Some(joint) = joint(text, mark) else { continue };
         let adjoins =
@@ -138,8 +136,7 @@ mod tests {
     use super::*;
 
     fn folded(text: &str) -> Vec<String> {
-        let at = text.find('A').unwrap();
-        let values = around(text.as_bytes(), at).into_iter();
+        let values = within(text.as_bytes(), &(0..text.len())).into_iter();
         values.map(|value| String::from_utf8(value.text).unwrap()).collect()
     }
 

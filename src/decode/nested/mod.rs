@@ -34,8 +34,8 @@ pub const LONGEST: usize = 12 * 1024;
 /// The start of a long run, in bytes, by which [`Hit::of_run`] knows it.
 pub const SHORTEST_RUN: usize = 40;
 
-/// Places that are closer to one another than this share what is looked for beside them, in bytes.
-const NEAR: usize = 512;
+/// How far from a key the pieces of its other parts are looked for, in bytes to each side.
+pub const BESIDE: usize = 1024;
 
 /// A sign that something may be wrapped at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,7 +118,7 @@ impl Hit {
         };
         let run = &text[at..];
         if quoted_printable::is_cut(run) {
-            Some(Self { layer: Layer::QuotedPrintable, at, kind: Kind::There })
+            Some(Self { layer: Layer::QuotedPrintable, at, kind: Kind::UpTo(at + LONGEST) })
         } else if base64::starts_well(run) {
             hit(Layer::Base64, at)
         } else if pairs::starts_well(run) {
@@ -133,13 +133,16 @@ impl Hit {
         self.kind == Kind::Run
     }
 
-    /// The hits that anything like a key at `at` gives: its parts may be written in pieces.
-    pub fn beside(at: usize) -> [Self; 2] {
-        [Layer::QuotedPrintable, Layer::SplitLiteral].map(|layer| Self {
-            layer,
-            at,
-            kind: Kind::There,
-        })
+    /// The hits that anything like a key gives, which stands at each of `places` (in ascending order): its parts may
+    /// be written in pieces. There is one for each stretch around such places.
+    pub fn beside(places: &[usize]) -> Vec<Self> {
+        let stretches = places.chunk_by(|one, next| *next <= one + 2 * BESIDE).flat_map(|places| {
+            let at = places[0].saturating_sub(BESIDE);
+            let kind = Kind::UpTo(places[places.len() - 1] + BESIDE);
+            let layers = [Layer::QuotedPrintable, Layer::SplitLiteral];
+            layers.map(|layer| Self { layer, at, kind })
+        });
+        stretches.collect()
     }
 
     /// The hit of a gzip file, if one starts at the start of `range`.
@@ -193,14 +196,15 @@ pub fn decode(text: &[u8], hit: &Hit) -> Values {
             let (value, over_limit) = gzip::decode(text, &(at..end));
             Values { over_limit, ..one(value) }
         }
-        Layer::SplitLiteral => {
-            Values { values: literals::around(text, at), until: at + NEAR, over_limit: false }
+        Layer::SplitLiteral | Layer::QuotedPrintable => {
+            let Kind::UpTo(end) = hit.kind else { return Values::default() };
+            let stretch = at..text.len().min(end);
+            let values = match hit.layer {
+                Layer::SplitLiteral => literals::within(text, &stretch),
+                _ => quoted_printable::within(text, &stretch),
+            };
+            Values { values, ..Values::default() }
         }
-        Layer::QuotedPrintable => Values {
-            values: quoted_printable::around(text, at),
-            until: at + NEAR,
-            over_limit: false,
-        },
         _ => one(Notation::of(hit.layer)
             .map(|notation| notation.decode(text, &notation.stretch(text, at)))),
     }

@@ -3,13 +3,12 @@
 //! Only signs and white space are undone, and only in capitals, as every encoder writes them: in `KEY=2Fab` the sign
 //! may well be an operator.
 
+use std::ops::Range;
+
 use super::percent::hex;
 use super::units::{Notation, Unit};
 use super::{Decoded, is_digit64};
 use crate::model::layer::Layer;
-
-/// How far around a place values are looked for, in bytes to each side.
-const REACH: usize = 1024;
 
 /// Whether a soft break follows on the run at the start of a text, where encoders put one: near column 76.
 pub(super) fn is_cut(text: &[u8]) -> bool {
@@ -18,14 +17,12 @@ pub(super) fn is_cut(text: &[u8]) -> bool {
     (len >= 70) && (end.starts_with(b"=\n") || end.starts_with(b"=\r\n"))
 }
 
-/// The values around `at` that a soft break cuts.
-pub(super) fn around(text: &[u8], at: usize) -> Vec<Decoded> {
+/// The values in a stretch of text that a soft break cuts.
+pub(super) fn within(text: &[u8], stretch: &Range<usize>) -> Vec<Decoded> {
     let Some(notation) = Notation::of(Layer::QuotedPrintable) else { return Vec::new() };
-    let low = at.saturating_sub(REACH).max(1);
-    let high = text.len().min(at + REACH);
     let mut values: Vec<Decoded> = Vec::new();
-    for newline in memchr::memchr_iter(b'\n', text.get(low..high).unwrap_or_default()) {
-        let newline = low + newline;
+    for newline in memchr::memchr_iter(b'\n', &text[stretch.clone()]) {
+        let newline = stretch.start + newline;
         let before = text[..newline].strip_suffix(b"\r").unwrap_or(&text[..newline]);
         let cuts = matches!(before, [.., last, b'='] if is_digit64(*last));
         let mark = before.len().saturating_sub(1);
