@@ -14,6 +14,7 @@ mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
 mod hook; // hooks that keylint installs, in real commits and pushes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod pack; // containers made at test time
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
 mod range; // what `keylint diff` reports of commits, in repositories made by git itself
 mod report; // the findings that report tests are made of, and what holds for every format
@@ -23,4 +24,6 @@ mod report_text; // the text format: snapshots, widths, colour, odd characters
 mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
+mod unpack; // archives and compressed files: the same findings inside as outside, and nothing lost
+mod unpack_limits; // bombs, and what cannot be read: bounded, named, and the run goes on
 mod windows; // windows and threads make no difference
