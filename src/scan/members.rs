@@ -11,8 +11,9 @@ use super::worker::Thread;
 use crate::config::settings::Archives;
 use crate::model::blob::{Content, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::Finding;
+use crate::model::finding::{Evidence, Finding};
 use crate::sources::Visitor;
+use crate::unpack::image::{self, Image};
 use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
 
 /// Longer names of members are cut: they are shown, and held for each finding.
@@ -25,6 +26,8 @@ const MOST_NAMED: u64 = 20;
 pub(super) struct Unpacking<'b> {
     pub(super) budget: &'b Budget,
     pub(super) findings: Vec<Finding>,
+    /// What there is of an image of containers.
+    image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
     /// Whether it was said that time or the total is used up.
@@ -33,7 +36,31 @@ pub(super) struct Unpacking<'b> {
 
 impl<'b> Unpacking<'b> {
     pub(super) fn new(budget: &'b Budget) -> Self {
-        Self { budget, findings: Vec::new(), has_members: false, said_spent: false }
+        Self {
+            budget,
+            findings: Vec::new(),
+            image: Image::default(),
+            has_members: false,
+            said_spent: false,
+        }
+    }
+
+    /// Says of findings in layers of an image that a later layer deletes the file.
+    pub(super) fn label_deleted(&mut self) {
+        if !self.image.deletes() {
+            return;
+        }
+        let orders = self.image.orders();
+        for finding in &mut self.findings {
+            let names = finding.origin.names();
+            let [layer, path, ..] = &names[..] else { continue };
+            let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+            if self.image.is_deleted(&orders, &bytes(layer), &bytes(path)) {
+                finding
+                    .notes
+                    .push(Evidence::new("deleted in a later layer, and still in the image"));
+            }
+        }
     }
 }
 
@@ -183,7 +210,22 @@ impl Members<'_, '_, '_> {
 impl Sink for Members<'_, '_, '_> {
     fn member(&mut self, name: &[u8], content: &mut dyn Read) {
         let place = self.place(name);
-        let progress = self.thread.look(&place, Content::Stream(content), self.all);
+        let names = self.shown.names();
+        if let ([layer], Format::Tar) = (&names[..], self.format) {
+            self.all.image.member(layer.as_os_str().as_encoded_bytes(), name);
+        }
+        let is_manifest =
+            names.is_empty() && self.format == Format::Tar && image::may_be_manifest(name);
+        let progress = if is_manifest {
+            let mut copied = Copied { stream: content, copy: Some(Vec::new()) };
+            let progress = self.thread.look(&place, Content::Stream(&mut copied), self.all);
+            if let Some(copy) = copied.copy {
+                self.all.image.manifest(name, copy);
+            }
+            progress
+        } else {
+            self.thread.look(&place, Content::Stream(content), self.all)
+        };
         self.thread.members += 1;
         self.thread.unpacked += progress.bytes;
     }
@@ -219,6 +261,31 @@ impl Sink for Members<'_, '_, '_> {
 
     fn is_cancelled(&self) -> bool {
         self.thread.scan.is_cancelled()
+    }
+}
+
+/// A stream of which a copy is kept, unless it is too large for a manifest.
+struct Copied<'a> {
+    stream: &'a mut dyn Read,
+    copy: Option<Vec<u8>>,
+}
+
+impl Read for Copied<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        // Layers lie beside manifests and are no JSON; they show it in their first byte.
+        let is_json = |copy: &Vec<u8>| {
+            copy.len() + read <= image::LARGEST_MANIFEST
+                && matches!(
+                    copy.first().or(buffer[..read].first()),
+                    None | Some(b'{' | b'[' | b' ' | b'\n')
+                )
+        };
+        self.copy = self.copy.take().filter(is_json);
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
     }
 }
 

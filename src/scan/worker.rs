@@ -53,6 +53,7 @@ impl Worker for Thread<'_> {
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         if !all.findings.is_empty() {
+            all.label_deleted();
             // Of an archive no lines can be told apart: all of it is what the change brings.
             let lines = if all.has_members { Lines::All } else { lines };
             self.keep(that_matter(all.findings, &lines));

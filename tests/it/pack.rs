@@ -85,7 +85,8 @@ impl Wrap {
             }
             Self::PaxTar => {
                 let mut line = format!(" path={name}\n");
-                let length = (line.len() + 2..).find(|n| n.to_string().len() + line.len() == *n);
+                let length = (line.len() + 2..line.len() + 9)
+                    .find(|n| n.to_string().len() + line.len() == *n);
                 line.insert_str(0, &length.unwrap().to_string());
                 let mut extended = tar::Header::new_ustar();
                 extended.set_entry_type(tar::EntryType::XHeader);
@@ -194,7 +195,7 @@ fn end_of_tar(mut tar: Vec<u8>) -> Vec<u8> {
 fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = b"!<arch>\n".to_vec();
     for (name, data) in members {
-        write!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, data.len()).unwrap();
+        writeln!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 644, data.len()).unwrap();
         out.extend_from_slice(data);
         out.resize(out.len().next_multiple_of(2), b'\n');
     }
@@ -206,7 +207,9 @@ pub(crate) fn newc(members: &[(&str, &[u8])]) -> Vec<u8> {
     for (name, data) in members.iter().chain(&[("TRAILER!!!", b"".as_slice())]) {
         let fields = [1, 0o100_644, 0, 0, 1, 0, data.len(), 0, 0, 0, 0, name.len() + 1, 0];
         out.extend_from_slice(b"070701");
-        fields.iter().for_each(|field| write!(out, "{field:08x}").unwrap());
+        for field in fields {
+            write!(out, "{field:08x}").unwrap();
+        }
         out.extend_from_slice(name.as_bytes());
         out.push(0);
         out.resize(out.len().next_multiple_of(4), 0);

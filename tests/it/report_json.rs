@@ -25,7 +25,7 @@ struct Document {
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 enum Line {
     Finding(Box<Finding>),
-    Summary { schema: String, tool: Tool, scan: Scan },
+    Summary { schema: String, tool: Tool, scan: Box<Scan> },
 }
 
 #[derive(Deserialize, PartialEq, Debug)]
@@ -224,7 +224,7 @@ fn jsonl_says_the_same_line_by_line() {
     else {
         panic!("the summary is expected");
     };
-    assert_eq!((schema, tool, scan), (document.schema, document.tool, document.scan));
+    assert_eq!((schema, tool, *scan), (document.schema, document.tool, document.scan));
     assert_eq!(lines.next(), None);
 }
 

@@ -1,11 +1,12 @@
 //! 7z: files in one or more packed streams, whose directory stands at the end and is mostly packed itself.
 //!
 //! Decoded are LZMA, LZMA2, bzip2, Deflate, zstd and plain copies, with the branch and delta filters of liblzma; BCJ2,
-//! PPMd and the rest are named as not supported.
+//! `PPMd` and the rest are named as not supported.
 
 mod header;
 
 use std::cell::Cell;
+use std::fmt;
 use std::io::{self, Read};
 use std::rc::Rc;
 
@@ -73,8 +74,8 @@ struct Failure {
 }
 
 impl Failure {
-    fn unreadable(message: impl ToString) -> Self {
-        Self { kind: ProblemKind::Unreadable, message: message.to_string() }
+    fn unreadable(message: impl fmt::Display) -> Self {
+        Self { kind: ProblemKind::Unreadable, message: format!("{message}") }
     }
 }
 
