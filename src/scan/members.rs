@@ -19,7 +19,7 @@ use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
 /// Longer names of members are cut: they are shown, and held for each finding.
 const LONGEST_NAME: usize = 4 << 10;
 
-/// Problems of one kind with members of one archive that are named; the others are counted.
+/// Problems of one kind with what one file holds that are named; the others are counted.
 const MOST_NAMED: u64 = 20;
 
 /// What is shared by all that one file holds.
@@ -31,7 +31,9 @@ pub(super) struct Unpacking<'b> {
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
     /// Whether it was said that time or the total is used up.
-    pub(super) said_spent: bool,
+    said_spent: bool,
+    /// Problems so far, by kind.
+    problems: BTreeMap<ProblemKind, u64>,
 }
 
 impl<'b> Unpacking<'b> {
@@ -42,6 +44,7 @@ impl<'b> Unpacking<'b> {
             image: Image::default(),
             has_members: false,
             said_spent: false,
+            problems: BTreeMap::new(),
         }
     }
 
@@ -97,24 +100,56 @@ pub(super) fn limits(archives: &Archives) -> Limits {
 
 impl Thread<'_> {
     /// The container that a blob is, by its first bytes, if it is to be unpacked.
-    pub(super) fn container(&self, place: &Place, head: &[u8]) -> Option<Format> {
+    pub(super) fn container(
+        &self,
+        place: &Place,
+        head: &[u8],
+        all: &mut Unpacking<'_>,
+    ) -> Option<Format> {
         let archives = &self.scan.settings.archives;
         if !archives.unpack {
             return None;
         }
         let format = unpack::sniff(head)?;
         if depth_of(place, format) > archives.depth {
-            self.scan.problem(Problem {
-                path: Some(place.origin.path().to_path_buf()),
-                kind: ProblemKind::OverLimit,
-                message: format!(
-                    "{} archives around it: not unpacked, but scanned as it lies",
-                    archives.depth
-                ),
-            });
+            let message = format!(
+                "{} archives around it: not unpacked, but scanned as it lies",
+                archives.depth
+            );
+            self.say(&place.origin, ProblemKind::OverLimit, message, all);
             return None;
         }
         Some(format)
+    }
+
+    /// Reports that the blob of `origin` was not scanned whole, unless the same was said often of the file it lies in.
+    pub(super) fn say(
+        &self,
+        origin: &Origin,
+        kind: ProblemKind,
+        message: String,
+        all: &mut Unpacking<'_>,
+    ) {
+        let count = all.problems.entry(kind).or_default();
+        *count += 1;
+        if *count <= MOST_NAMED {
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind, message });
+        }
+    }
+
+    /// Reports how many problems with what the file of `origin` holds were not named.
+    pub(super) fn say_unnamed(&self, origin: &Origin, all: &Unpacking<'_>) {
+        for (kind, count) in &all.problems {
+            if *count > MOST_NAMED {
+                let path = Some(origin.path().to_path_buf());
+                let message = format!(
+                    "{} more problems of this kind in it are not listed",
+                    count - MOST_NAMED
+                );
+                self.scan.problem(Problem { path, kind: *kind, message });
+            }
+        }
     }
 
     /// Scans what the container at `place` holds.
@@ -135,10 +170,8 @@ impl Thread<'_> {
             origin,
             shown: &place.shown,
             depth: depth_of(place, format),
-            named: BTreeMap::new(),
         };
         unpack::unpack(format, source, budget, &mut members);
-        members.count_unnamed();
     }
 
     /// Reports why reading the blob of `origin` broke off after `bytes` bytes.
@@ -160,7 +193,7 @@ impl Thread<'_> {
             None => (ProblemKind::Unreadable, error.to_string()),
         };
         let message = if bytes == 0 { message } else { format!("{message}, after {bytes} bytes") };
-        self.scan.problem(Problem { path: Some(origin.path().to_path_buf()), kind, message });
+        self.say(origin, kind, message, all);
     }
 }
 
@@ -180,8 +213,6 @@ struct Members<'m, 's, 'b> {
     /// The container that paths of its members name.
     shown: &'m Arc<Origin>,
     depth: u32,
-    /// Problems with members, by kind.
-    named: BTreeMap<ProblemKind, u64>,
 }
 
 impl Members<'_, '_, '_> {
@@ -191,19 +222,6 @@ impl Members<'_, '_, '_> {
         let origin = Arc::new(Origin::member(self.shown, name));
         let shown = Arc::clone(if is_content { self.shown } else { &origin });
         Place { origin, shown, depth: self.depth, is_content }
-    }
-
-    fn count_unnamed(&self) {
-        for (kind, count) in &self.named {
-            if *count > MOST_NAMED {
-                let message = format!("the same holds for {} more members", count - MOST_NAMED);
-                self.say(self.origin.path().to_path_buf(), *kind, message);
-            }
-        }
-    }
-
-    fn say(&self, path: PathBuf, kind: ProblemKind, message: String) {
-        self.thread.scan.problem(Problem { path: Some(path), kind, message });
     }
 }
 
@@ -245,18 +263,8 @@ impl Sink for Members<'_, '_, '_> {
     }
 
     fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String) {
-        let path = match name {
-            None => self.origin.path().to_path_buf(),
-            Some(name) => {
-                let count = self.named.entry(kind).or_default();
-                *count += 1;
-                if *count > MOST_NAMED {
-                    return;
-                }
-                self.place(name).origin.path().to_path_buf()
-            }
-        };
-        self.say(path, kind, message);
+        let member = name.map(|name| self.place(name).origin);
+        self.thread.say(member.as_ref().unwrap_or(self.origin), kind, message, self.all);
     }
 
     fn is_cancelled(&self) -> bool {

@@ -235,7 +235,7 @@ fn of_many_equal_problems_some_are_named_and_all_counted() {
     let outcome = scan(&archive, &Settings::default());
     let problems = problems(&outcome);
     assert_eq!(problems.len(), 21);
-    assert!(problems[0].2.contains("30 more members"), "{:?}", problems[0]);
+    assert!(problems[0].2.contains("30 more problems of this kind"), "{:?}", problems[0]);
 }
 
 fn any_archive() -> impl Strategy<Value = Vec<u8>> {
