@@ -18,12 +18,9 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Outside a repository only the directory itself is looked at (that of `path`, if `path` is no directory): what lies
 /// above it may be anyone's. A `path` that does not exist has no configuration.
 pub fn find(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
-    let Ok(absolute) = path.canonicalize() else { return Ok(None) };
-    let directory = if absolute.is_dir() { Some(absolute.as_path()) } else { absolute.parent() };
-    let Some(directory) = directory else { return Ok(None) };
-    let root =
-        directory.ancestors().find(|ancestor| ancestor.join(".git").exists()).unwrap_or(directory);
-    for ancestor in directory.ancestors().take_while(|ancestor| ancestor.starts_with(root)) {
+    let Some(directory) = directory(path) else { return Ok(None) };
+    let Some(root) = root(path) else { return Ok(None) };
+    for ancestor in directory.ancestors().take_while(|ancestor| ancestor.starts_with(&root)) {
         let candidate = ancestor.join(FILE_NAME);
         match fs::metadata(&candidate) {
             // Reading a FIFO of this name would wait for ever.
@@ -36,6 +33,19 @@ pub fn find(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
         }
     }
     Ok(None)
+}
+
+/// The directory in which a configuration for `path` is looked for last: the root of its repository, or its own
+/// directory. Absolute, links resolved.
+pub fn root(path: &Path) -> Option<PathBuf> {
+    let directory = directory(path)?;
+    let root = directory.ancestors().find(|ancestor| ancestor.join(".git").exists());
+    Some(root.map(Path::to_owned).unwrap_or(directory))
+}
+
+fn directory(path: &Path) -> Option<PathBuf> {
+    let absolute = path.canonicalize().ok()?;
+    if absolute.is_dir() { Some(absolute) } else { absolute.parent().map(Path::to_owned) }
 }
 
 /// Reads the configuration at `path`.

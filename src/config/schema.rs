@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::settings::{Color, FailOn, Format};
+use super::tables::{TABLES, Tables};
 use crate::model::finding::Confidence;
 use crate::model::span::{LineCursor, Position};
 
@@ -41,6 +42,12 @@ pub struct Options {
     pub exclude: Vec<Glob>,
     /// Larger files are named as not scanned.
     pub max_file_size: Option<SizeLimit>,
+    /// Whether keylint's comments in the scanned text silence findings.
+    pub inline: Option<bool>,
+    /// Whether other tools' comments and files do.
+    pub foreign: Option<bool>,
+    /// Whether findings that are silenced are listed.
+    pub show_silenced: Option<bool>,
     /// Whether input that cannot be scanned by its own making leaves the run complete.
     pub allow_incomplete: Option<bool>,
     /// Whether archives are unpacked.
@@ -68,10 +75,16 @@ pub struct Options {
     /// Whether secrets are shown in full. Typed only: a file in the tree that is scanned has no say in this.
     #[serde(skip)]
     pub show_secrets: Option<bool>,
+    /// Whether what silences nothing is listed. Typed only: it concerns one run.
+    #[serde(skip)]
+    pub report_unused: Option<bool>,
+    /// What the tables say.
+    #[serde(skip)]
+    pub tables: Tables,
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 22] = [
+const KEYS: [(&str, &str); 25] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
@@ -82,6 +95,9 @@ const KEYS: [(&str, &str); 22] = [
     ("follow", TRUE_OR_FALSE),
     ("exclude", "must be a list of strings, each a pattern in .gitignore syntax"),
     ("max-file-size", SIZE),
+    ("inline", TRUE_OR_FALSE),
+    ("foreign", TRUE_OR_FALSE),
+    ("show-silenced", TRUE_OR_FALSE),
     ("allow-incomplete", TRUE_OR_FALSE),
     ("archives", TRUE_OR_FALSE),
     ("archive-depth", WHOLE_NUMBER),
@@ -102,7 +118,8 @@ const SIZE: &str = "must be a number of bytes, a string such as \"10M\", or \"no
 
 /// Options of the command line that a file may not set. The file may come with the tree that is scanned, and such a
 /// tree decides neither that secrets are printed nor which files are written.
-const TYPED_ONLY: [&str; 5] = ["show-secrets", "output", "stdin-filename", "config", "no-config"];
+const TYPED_ONLY: [&str; 6] =
+    ["show-secrets", "report-unused", "output", "stdin-filename", "config", "no-config"];
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -143,8 +160,14 @@ impl Options {
             cursor.advance(&text.as_bytes()[..span.map_or(0, |span| span.start)]);
             ConfigError::Content { path: path.into(), at: cursor.position(), problem }
         };
-        let table = DeTable::parse(text)
+        let mut table = DeTable::parse(text)
             .map_err(|error| fail(error.span(), format!("not TOML: {}", error.message())))?;
+        let line = |at: usize| {
+            let before = &text.as_bytes()[..at];
+            memchr::memchr_iter(b'\n', before).count() as u64 + 1
+        };
+        let tables = Tables::take(table.get_mut(), &line)
+            .map_err(|(span, problem)| fail(Some(span), problem))?;
         let mut places: Vec<(String, Range<usize>, Range<usize>)> = table
             .get_ref()
             .iter()
@@ -155,7 +178,7 @@ impl Options {
         if let Some((key, span, _)) = unknown {
             return Err(fail(Some(span.clone()), unknown_key(key)));
         }
-        Self::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+        let options = Self::deserialize(Deserializer::from(table.clone())).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let place = places.iter().find(|(_, key, value)| key.start <= at && at < value.end);
             match place.and_then(|(key, _, value)| {
@@ -168,7 +191,8 @@ impl Options {
                 // Every error concerns the value of a key; if one does not, its text may quote a value.
                 None => fail(error.span(), "not a keylint configuration".into()),
             }
-        })
+        })?;
+        Ok(Self { tables, ..options })
     }
 }
 
@@ -192,16 +216,18 @@ fn unknown_key(key: &str) -> String {
     if let Some(name) = positive {
         return format!("unknown key `{key}`: write `{name} = false`");
     }
-    let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
+    let known: Vec<&str> = KEYS.iter().chain(&TABLES[..3]).map(|(key, _)| *key).collect();
     let known = known.join(", ");
-    // A key is named if it can be a slip of the pen; what has digits in it may be a credential.
-    let nameable =
-        key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
-    if nameable {
+    if is_nameable(key) {
         format!("unknown key `{key}`; known are {known}")
     } else {
         format!("unknown key; known are {known}")
     }
+}
+
+/// Whether a key may be named in a message: if it can be a slip of the pen; what has digits in it may be a credential.
+pub(super) fn is_nameable(key: &str) -> bool {
+    key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'))
 }
 
 /// A pattern of paths in `.gitignore` syntax, known to be one.
@@ -327,7 +353,10 @@ mod tests {
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
              ignore = false\nhidden = false\nfollow = true\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             allow-incomplete = true\narchives = false\narchive-depth = 2\narchive-members = 3\narchive-member-size = '1K'\narchive-total-size = '2K'\narchive-ratio = 4\narchive-memory = 'none'\narchive-time = 5\ncolor = 'never'\nquiet = true\nverbose = false\n",
+             allow-incomplete = true\narchives = false\narchive-depth = 2\narchive-members = 3\n\
+             archive-member-size = '1K'\narchive-total-size = '2K'\narchive-ratio = 4\narchive-memory = 'none'\n\
+             archive-time = 5\ninline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\n\
+             quiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -344,6 +373,9 @@ mod tests {
             follow: Some(true),
             exclude: Vec::new(),
             max_file_size: Some(SizeLimit::Bytes(3 << 20)),
+            inline: Some(false),
+            foreign: Some(false),
+            show_silenced: Some(true),
             allow_incomplete: Some(true),
             archives: Some(false),
             archive_depth: Some(2),
@@ -357,6 +389,8 @@ mod tests {
             quiet: Some(true),
             verbose: Some(false),
             show_secrets: None,
+            report_unused: None,
+            tables: Tables::default(),
         };
         assert_eq!(rest, expected);
     }

@@ -205,7 +205,7 @@ fn name(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>) -> Option<
     column.map(|name| (name, NamedBy::Column)).or_else(beside).or_else(of_file)
 }
 
-fn is_alone_on_line(text: &[u8], range: &Range<usize>) -> bool {
+pub(crate) fn is_alone_on_line(text: &[u8], range: &Range<usize>) -> bool {
     let is_space = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\r');
     let before = text[..range.start].iter().rev().find(|byte| !is_space(byte));
     let after = text[range.end..].iter().find(|byte| !is_space(byte));

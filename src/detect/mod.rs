@@ -31,7 +31,7 @@ use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
-use self::inspect::{Floors, Inspected, Surrounds, inspect};
+use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::Match;
 use self::pair::link::{self, End, Link, Rows, links};
 use crate::decode::text::{Encoding, View, boundary};
@@ -107,6 +107,8 @@ pub struct Detected {
     pub shortcomings: Vec<String>,
     /// How many runs without context there were beyond [`MAX_LONE_RUNS`]: all of low confidence, and not listed.
     pub low_left_out: u64,
+    /// Whether a value was passed over that the name of its file could have made a finding.
+    pub depends_on_path: bool,
 }
 
 /// The detection in one blob, window by window.
@@ -124,6 +126,7 @@ pub struct BlobScan<'d> {
     /// How many of the candidates are runs without context or ID.
     lone_runs: usize,
     low_left_out: u64,
+    depends_on_path: bool,
     over_limit: bool,
 }
 
@@ -142,8 +145,15 @@ impl<'d> BlobScan<'d> {
             broken: BTreeMap::new(),
             lone_runs: 0,
             low_left_out: 0,
+            depends_on_path: false,
             over_limit: false,
         }
+    }
+
+    /// The position that the windows so far have reached: where the next one's core starts. `None` once there was more
+    /// than is kept: nothing is found from there on.
+    pub fn reached(&self) -> Option<LineCursor> {
+        (!self.over_limit).then(|| self.lines.clone())
     }
 
     /// Takes the next window. What starts within `core` (a range of the view's text) is found; the text around it is
@@ -222,6 +232,7 @@ impl<'d> BlobScan<'d> {
             let Some(one) = inspect(text, found, &mut surrounds) else { continue };
             let is_in_core = core.contains(&one.range.start);
             if one.is_lone_run() && !is_near_id(one.range.start) {
+                self.depends_on_path |= is_in_core && is_alone_on_line(text, &one.range);
                 if !is_in_core || one.kind == (Kind::SecretKey { random: false }) {
                     continue;
                 }
@@ -288,7 +299,8 @@ impl<'d> BlobScan<'d> {
             ));
         }
         if self.candidates.is_empty() {
-            return Detected { shortcomings, ..Detected::default() };
+            let depends_on_path = self.depends_on_path;
+            return Detected { shortcomings, depends_on_path, ..Detected::default() };
         }
         let findings = conclude(&Evidenced {
             rules: &self.detector.rules,
@@ -297,7 +309,12 @@ impl<'d> BlobScan<'d> {
             links: &self.links,
             now: self.detector.now,
         });
-        Detected { findings, shortcomings, low_left_out: self.low_left_out }
+        Detected {
+            findings,
+            shortcomings,
+            low_left_out: self.low_left_out,
+            depends_on_path: self.depends_on_path,
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub enum Origin {
         path: PathBuf,
         /// Its id.
         id: ObjectId,
+        /// Whether it is a commit or tag, of which the message is scanned.
+        is_message: bool,
     },
     /// Standard input, under the name given for it.
     Stdin {
@@ -140,6 +142,15 @@ impl Origin {
         }
     }
 
+    /// The object of a repository that no commit is known to hold, if it is one or lies in one.
+    pub fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Object { id, .. } => Some(*id),
+            Self::Member { outer, .. } => outer.object(),
+            _ => None,
+        }
+    }
+
     /// The commit that the blob belongs to.
     pub fn commit(&self) -> Option<&Commit> {
         match self {
@@ -160,7 +171,9 @@ pub struct ObjectId(pub [u8; 20]);
 impl fmt::Display for ObjectId {
     /// In hex; with a precision that many digits of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits: String = self.0.iter().map(|byte| format!("{byte:02x}")).collect();
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits: String =
+            digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect();
         f.pad(&digits)
     }
 }

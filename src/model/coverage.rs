@@ -69,6 +69,8 @@ pub enum ProblemKind {
     Unsupported,
     /// The commits it is to be compared with, or that led to it, are not in the repository: a shallow clone.
     Shallow,
+    /// Objects were left out of the repository: a partial clone.
+    Partial,
     /// keylint itself failed on this input.
     Internal,
     /// The run was interrupted.
@@ -80,7 +82,7 @@ impl ProblemKind {
     /// `--allow-incomplete` lets pass; a limit, a failure or an interruption may be over the next time, and is not.
     pub fn lies_in_input(self) -> bool {
         match self {
-            Self::Encrypted | Self::Unsupported | Self::Shallow => true,
+            Self::Encrypted | Self::Unsupported | Self::Shallow | Self::Partial => true,
             Self::Unreadable
             | Self::Missing
             | Self::Changed
@@ -102,6 +104,17 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Something in the scanned text that does not do what its author meant it to. Not an error.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The path it stands in.
+    pub path: PathBuf,
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong, for people. May hold scanned text, but never a credential.
+    pub message: String,
+}
+
 /// What one run covered.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -119,15 +132,51 @@ pub struct Coverage {
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Inputs not scanned whole, sorted by path.
     pub problems: Vec<Problem>,
+    /// What is wrong with comments that were to silence something, sorted by place.
+    pub warnings: Vec<Warning>,
     /// Inputs not scanned whole that were allowed to be (`--allow-incomplete`), sorted by path.
     pub gaps: Vec<Problem>,
     /// Findings that are documentation examples or placeholders and were not asked for.
     pub examples: u64,
+    /// Findings of rules that the configuration disables.
+    pub disabled: u64,
     /// Findings below the confidence asked for.
     pub below_confidence: u64,
 }
 
 impl Coverage {
+    /// Adds what another part of the run covered; of the wall time the longer one counts.
+    pub fn add(&mut self, other: Self) {
+        let Self {
+            files,
+            bytes,
+            elapsed,
+            left_out,
+            problems,
+            gaps,
+            members,
+            unpacked,
+            warnings,
+            examples,
+            disabled,
+            below_confidence,
+        } = other;
+        self.files += files;
+        self.bytes += bytes;
+        self.members += members;
+        self.unpacked += unpacked;
+        self.elapsed = self.elapsed.max(elapsed);
+        for (reason, count) in left_out {
+            *self.left_out.entry(reason).or_default() += count;
+        }
+        self.problems.extend(problems);
+        self.gaps.extend(gaps);
+        self.warnings.extend(warnings);
+        self.examples += examples;
+        self.disabled += disabled;
+        self.below_confidence += below_confidence;
+    }
+
     /// Whether everything that was asked for was scanned whole, but for the gaps that were allowed.
     pub fn is_complete(&self) -> bool {
         self.problems.is_empty()

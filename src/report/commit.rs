@@ -3,10 +3,21 @@
 use jiff::Timestamp;
 use jiff::tz::Offset;
 
+use super::escape::escape;
+use super::redact::Redactor;
 use crate::model::blob::Commit;
 
 /// Digits of an object id that tell commits apart for people.
 const SHORT: usize = 12;
+
+/// The commit, its author and the day, made harmless to look at.
+pub(super) fn described(commit: &Commit, redactor: &Redactor) -> String {
+    let author = redactor.words(&commit.author);
+    let date = date(commit);
+    let day = date.as_deref().and_then(|date| date.split('T').next());
+    let on = day.map(|day| format!(" on {day}")).unwrap_or_default();
+    format!("{} by {}{on}", short(commit), escape(&author))
+}
 
 /// The first digits of its object id.
 pub(super) fn short(commit: &Commit) -> &str {

@@ -13,6 +13,7 @@ use crate::model::blob::{Content, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Evidence, Finding};
 use crate::sources::Visitor;
+use crate::suppress::marks::Marks;
 use crate::unpack::image::{self, Image};
 use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
 
@@ -22,10 +23,17 @@ const LONGEST_NAME: usize = 4 << 10;
 /// Problems of one kind with what one file holds that are named; the others are counted.
 const MOST_NAMED: u64 = 20;
 
+/// What was found in one blob, and the comments beside it.
+pub(super) struct Found {
+    pub(super) origin: Arc<Origin>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) marks: Marks,
+}
+
 /// What is shared by all that one file holds.
 pub(super) struct Unpacking<'b> {
     pub(super) budget: &'b Budget,
-    pub(super) findings: Vec<Finding>,
+    pub(super) found: Vec<Found>,
     /// What there is of an image of containers.
     image: Image,
     /// Whether anything was unpacked.
@@ -40,7 +48,7 @@ impl<'b> Unpacking<'b> {
     pub(super) fn new(budget: &'b Budget) -> Self {
         Self {
             budget,
-            findings: Vec::new(),
+            found: Vec::new(),
             image: Image::default(),
             has_members: false,
             said_spent: false,
@@ -54,7 +62,7 @@ impl<'b> Unpacking<'b> {
             return;
         }
         let orders = self.image.orders();
-        for finding in &mut self.findings {
+        for finding in self.found.iter_mut().flat_map(|found| &mut found.findings) {
             let names = finding.origin.names();
             let [layer, path, ..] = &names[..] else { continue };
             let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
@@ -254,12 +262,12 @@ impl Sink for Members<'_, '_, '_> {
         thread.windows.first(bytes, &mut progress);
         let stop = || thread.scan.is_cancelled();
         let detector = thread.scan.detector;
-        let detected =
+        let (detected, marks) =
             thread.windows.rest(detector, self.origin, offset, bytes, &stop, &mut progress);
         if let Some(error) = &progress.failed {
             thread.broke_off(self.origin, error, progress.bytes, self.all);
         }
-        thread.take(self.origin, detected, self.all);
+        thread.take(self.origin, detected, marks, self.all);
     }
 
     fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String) {

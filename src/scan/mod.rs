@@ -3,26 +3,36 @@
 //! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
+mod adjust;
+mod history;
 mod members;
+pub mod places;
+pub mod silence;
 mod windows;
 mod worker;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use self::adjust::adjust;
+use self::history::Sink;
+use self::silence::{AddedEntries, Judged};
 use self::windows::CORE;
 use self::worker::Thread;
 use crate::config::settings::Settings;
 use crate::detect::Detector;
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
-use crate::model::finding::Finding;
+use crate::model::finding::{Class, Finding};
+use crate::model::silenced::{Silenced, Unused};
 use crate::sources::filter::{Filter, FilterError};
+use crate::sources::git::history::{History, Narrowing};
 use crate::sources::git::revisions::Revisions;
 use crate::sources::git::{self, GitError, changed, range, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
+use crate::suppress::marks::Search;
 
 /// One thing that a user asked to scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +56,26 @@ pub enum Input {
         /// Whether findings anywhere in a changed file matter, or only those on added lines.
         whole_files: bool,
     },
+    /// Every object of a repository, whatever hangs on it.
+    History {
+        /// A path in the repository, or else it is that of the current directory.
+        repository: Option<PathBuf>,
+        /// Which part of it is meant.
+        narrowing: Narrowing,
+    },
+}
+
+/// How far a scan of a history is, for whoever watches it from another thread.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The number of objects that there are; 0 as long as it is not known.
+    pub objects: AtomicU64,
+    /// The number of blobs and messages scanned so far.
+    pub read: AtomicU64,
+    /// Their bytes.
+    pub bytes: AtomicU64,
+    /// The number of findings so far, copies in several objects counted each.
+    pub suspects: AtomicU64,
 }
 
 /// A scan that cannot start.
@@ -69,8 +99,18 @@ pub struct Outcome {
     /// Findings at or above the confidence asked for, sorted by path, place and rule; those of commits by
     /// commit first, the oldest before the others.
     pub findings: Vec<Finding>,
+    /// Findings that someone has said are known and accepted, in the same order.
+    pub silenced: Vec<Silenced>,
+    /// What silenced nothing, if that was asked for, sorted by place.
+    pub unused: Vec<Unused>,
     /// What was scanned and what was not.
     pub coverage: Coverage,
+    /// What the scanned change adds to files of suppressions.
+    added: AddedEntries,
+    /// The commits of a range, numbered from the oldest.
+    commits: HashMap<String, usize>,
+    /// The repository whose history was scanned, if it is not that of the current directory.
+    repository: Option<PathBuf>,
 }
 
 /// Scans `inputs`. Setting `interrupted` from outside ends the scan early; what was found until then is kept and the
@@ -84,6 +124,17 @@ pub fn run(
     run_in_windows(inputs, settings, detector, interrupted, CORE)
 }
 
+/// [`run`], telling `progress` how far it is.
+pub fn run_watched(
+    inputs: &[Input],
+    settings: &Settings,
+    detector: &Detector,
+    interrupted: &AtomicBool,
+    progress: &Progress,
+) -> Result<Outcome, ScanError> {
+    run_with(inputs, Scan::new(detector, settings, interrupted, CORE, progress))
+}
+
 /// [`run`] with windows of another size, in bytes: findings do not depend on it, and a test holds that.
 #[doc(hidden)]
 pub fn run_in_windows(
@@ -93,14 +144,21 @@ pub fn run_in_windows(
     interrupted: &AtomicBool,
     core: usize,
 ) -> Result<Outcome, ScanError> {
+    let progress = &Progress::default();
+    run_with(inputs, Scan::new(detector, settings, interrupted, core, progress))
+}
+
+fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     if inputs.is_empty() {
         return Err(ScanError::NoInput);
     }
+    let Scan { settings, interrupted, .. } = scan;
     let excludes =
         settings.exclude.iter().map(|exclude| (exclude.glob.as_str(), exclude.base.as_path()));
     let filter = Filter::new(excludes, settings.hidden)?;
     let started = Instant::now();
-    let scan = Scan { detector, settings, interrupted, core, ledger: Mutex::default() };
+    let comments = Search::new(settings.suppress.inline, settings.suppress.foreign);
+    let scan = Scan { comments: comments.as_ref(), ..scan };
     let mut paths = Vec::new();
     let mut commits = HashMap::new();
     let changes =
@@ -117,6 +175,12 @@ pub fn run_in_windows(
                 let pushed = range::push(&git::open()?, revisions, &options, &filter, &scan)?;
                 commits.extend(pushed.into_iter().zip(commits.len()..));
             }
+            Input::History { repository, narrowing } => {
+                let threads = settings.threads;
+                let history = History::open(repository.as_deref(), threads, narrowing)?;
+                let first = history::push(&history, &filter, &scan)?;
+                commits.extend(first.into_iter().zip(commits.len()..));
+            }
         }
     }
     let options = walk::Options {
@@ -128,7 +192,7 @@ pub fn run_in_windows(
     if !paths.is_empty() {
         walk::push(&paths, &options, filter, &scan);
     }
-    let mut ledger = scan.ledger.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut ledger = scan.into_ledger();
     if interrupted.load(Ordering::Relaxed) {
         let message = "interrupted: what was not reached was not scanned".to_owned();
         ledger.coverage.problems.push(Problem {
@@ -145,19 +209,43 @@ pub fn run_in_windows(
     ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
     // Paths that were given twice, or one within another, are scanned twice.
     ledger.findings.dedup();
-    Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
+    ledger
+        .silenced
+        .sort_by(|one, other| place(&one.finding, &commits).cmp(&place(&other.finding, &commits)));
+    ledger.silenced.dedup();
+    ledger.unused.sort_by(|one, other| {
+        (&one.entry.path, one.entry.line).cmp(&(&other.entry.path, other.entry.line))
+    });
+    ledger.unused.dedup();
+    ledger.coverage.warnings.sort();
+    ledger.coverage.warnings.dedup();
+    let Ledger { findings, silenced, unused, added, coverage } = ledger;
+    let repository = inputs.iter().find_map(|input| match input {
+        Input::History { repository, .. } => repository.clone(),
+        _ => None,
+    });
+    Ok(Outcome { findings, silenced, unused, coverage, added, commits, repository })
 }
 
-/// The order of findings in every report. `commits` are those of a range, numbered from the oldest.
+/// The order of findings in every report. `commits` are numbered from the oldest; what stands in none of them comes last.
 fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord + use<'a> {
     let commit = finding.origin.commit().and_then(|commit| commits.get(&commit.id).copied());
-    (commit, finding.origin.path(), finding.primary().span, &finding.rule, finding.fingerprint)
+    (
+        commit.unwrap_or(usize::MAX),
+        finding.origin.path(),
+        finding.primary().span,
+        &finding.rule,
+        finding.fingerprint,
+    )
 }
 
 /// What all threads add to.
 #[derive(Default)]
 struct Ledger {
     findings: Vec<Finding>,
+    silenced: Vec<Silenced>,
+    unused: Vec<Unused>,
+    added: AddedEntries,
     coverage: Coverage,
 }
 
@@ -166,13 +254,73 @@ struct Scan<'s> {
     settings: &'s Settings,
     interrupted: &'s AtomicBool,
     core: usize,
+    /// What comments are found by.
+    comments: Option<&'s Search>,
+    progress: &'s Progress,
     ledger: Mutex<Ledger>,
+    /// What takes findings in place of the ledger.
+    sink: Option<&'s dyn Sink>,
 }
 
-impl Scan<'_> {
+impl<'s> Scan<'s> {
+    fn new(
+        detector: &'s Detector,
+        settings: &'s Settings,
+        interrupted: &'s AtomicBool,
+        core: usize,
+        progress: &'s Progress,
+    ) -> Self {
+        let ledger = Mutex::default();
+        let (comments, sink) = (None, None);
+        Self { detector, settings, interrupted, core, comments, progress, ledger, sink }
+    }
+
+    /// A scan of the same kind with a ledger of its own, whose findings another one takes.
+    fn with_sink<'t>(&self, sink: &'t dyn Sink) -> Scan<'t>
+    where
+        's: 't,
+    {
+        let ledger = Mutex::default();
+        Scan { ledger, sink: Some(sink), ..*self }
+    }
+
+    fn into_ledger(self) -> Ledger {
+        self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was asked for, silenced findings apart, and counts the rest.
+    fn keep(&self, findings: Vec<Judged>) {
+        if let Some(sink) = self.sink {
+            return sink.keep(findings);
+        }
+        let settings = self.settings;
+        self.with_ledger(|ledger| {
+            for Judged { mut finding, silenced_by } in findings {
+                if !adjust(&mut finding, settings) {
+                    ledger.coverage.disabled += 1;
+                } else if finding.class == Class::Example && !settings.include_examples {
+                    ledger.coverage.examples += 1;
+                } else if finding.class == Class::Leak
+                    && finding.confidence < settings.min_confidence
+                {
+                    ledger.coverage.below_confidence += 1;
+                } else if let Some(by) = silenced_by {
+                    ledger.silenced.push(Silenced { finding, by });
+                } else {
+                    ledger.findings.push(finding);
+                }
+            }
+        });
+    }
+
+    /// Adds what a part of the scan covered.
+    fn add(&self, coverage: Coverage) {
+        self.with_ledger(|ledger| ledger.coverage.add(coverage));
+    }
+
     fn with_ledger(&self, change: impl FnOnce(&mut Ledger)) {
         // A panic while the ledger is held is not possible short of running out of memory.
-        change(&mut self.ledger.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        change(&mut self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 

@@ -3,21 +3,24 @@
 use std::any::Any;
 use std::io::{self, Read, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use super::members::{self, Place, Unpacking};
+use super::members::{self, Found, Place, Unpacking};
+use super::silence::{self, Comments};
 use super::windows::{Progress, Windows};
-use super::{Ledger, Scan};
+use super::{Ledger, Scan, windows};
 use crate::detect::{Detected, MAX_LONE_RUNS};
-use crate::model::blob::{Blob, Content, Lines, Origin};
+use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::{Class, Confidence, Finding};
+use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
+use crate::suppress::marks::{MAX_MARKS, Marks};
 use crate::unpack::{Budget, Format, Source};
 
 /// One thread's share, added to the ledger when the thread is done.
 pub(super) struct Thread<'s> {
     pub(super) scan: &'s Scan<'s>,
-    pub(super) windows: Windows,
+    pub(super) windows: Windows<'s>,
     files: u64,
     bytes: u64,
     pub(super) members: u64,
@@ -26,7 +29,9 @@ pub(super) struct Thread<'s> {
 
 impl<'s> Thread<'s> {
     pub(super) fn new(scan: &'s Scan<'s>) -> Self {
-        let windows = Windows::new(scan.core);
+        let everywhere = scan.settings.suppress.report_unused;
+        let comments = scan.comments.map(|search| windows::Comments { search, everywhere });
+        let windows = Windows::new(scan.core, comments);
         Self { scan, windows, files: 0, bytes: 0, members: 0, unpacked: 0 }
     }
 }
@@ -45,8 +50,10 @@ impl Drop for Thread<'_> {
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
         let Blob { origin, content, lines } = blob;
+        self.watch(&origin, &content, &lines);
         // A message is no file, and what could not even be opened was not scanned.
-        let is_file = !matches!(origin, Origin::Message { .. });
+        let is_file =
+            !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         let budget = Budget::new(members::limits(&self.scan.settings.archives));
         let mut all = Unpacking::new(&budget);
         let place = Place::outermost(origin);
@@ -54,11 +61,11 @@ impl Worker for Thread<'_> {
         self.say_unnamed(&place.origin, &all);
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
-        if !all.findings.is_empty() {
-            all.label_deleted();
-            // Of an archive no lines can be told apart: all of it is what the change brings.
-            let lines = if all.has_members { Lines::All } else { lines };
-            self.keep(that_matter(all.findings, &lines));
+        all.label_deleted();
+        // Of an archive no lines can be told apart: all of it is what the change brings.
+        let lines = if all.has_members { Lines::All } else { lines };
+        for found in all.found {
+            self.conclude(&found.origin, found.findings, &lines, &found.marks);
         }
         read.bytes
     }
@@ -74,8 +81,8 @@ impl Thread<'_> {
     ) -> Progress {
         let mut read = Progress::default();
         let searched = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(detected) = self.search(place, content, all, &mut read) {
-                self.take(&place.origin, detected, all);
+            if let Some((detected, marks)) = self.search(place, content, all, &mut read) {
+                self.take(&place.origin, detected, marks, all);
             }
         }));
         if let Some(error) = &read.failed {
@@ -96,7 +103,7 @@ impl Thread<'_> {
         content: Content<'_>,
         all: &mut Unpacking<'_>,
         read: &mut Progress,
-    ) -> Option<Detected> {
+    ) -> Option<(Detected, Marks)> {
         let scan = self.scan;
         let (detector, origin) = (scan.detector, &place.origin);
         let stop = || scan.is_cancelled();
@@ -104,7 +111,7 @@ impl Thread<'_> {
             Content::Bytes(bytes) => {
                 read.bytes = bytes.len() as u64;
                 let Some(format) = self.container(place, bytes, all) else {
-                    return Some(Windows::bytes(detector, origin, bytes));
+                    return Some(self.windows.bytes(detector, origin, bytes));
                 };
                 self.unpack(format, place, Source::Bytes(bytes), all);
             }
@@ -150,12 +157,26 @@ impl Thread<'_> {
     }
 
     /// Takes what was detected in the blob of `origin`.
-    pub(super) fn take(&self, origin: &Origin, detected: Detected, all: &mut Unpacking<'_>) {
+    pub(super) fn take(
+        &self,
+        origin: &Arc<Origin>,
+        detected: Detected,
+        marks: Marks,
+        all: &mut Unpacking<'_>,
+    ) {
         for message in detected.shortcomings {
             self.say(origin, ProblemKind::OverLimit, message, all);
         }
         self.account_for_lone_runs(origin, detected.low_left_out);
-        all.findings.extend(detected.findings);
+        if detected.depends_on_path
+            && let Some(sink) = self.scan.sink
+        {
+            sink.depends_on_path(origin);
+        }
+        if !detected.findings.is_empty() || !marks.marks.is_empty() {
+            let origin = Arc::clone(origin);
+            all.found.push(Found { origin, findings: detected.findings, marks });
+        }
     }
 }
 
@@ -195,32 +216,61 @@ impl Thread<'_> {
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
 
-    /// Keeps what was asked for and counts the rest.
-    fn keep(&self, findings: Vec<Finding>) {
-        let settings = self.scan.settings;
+    /// Remembers what the scanned change adds to a file of suppressions that is in use.
+    fn watch(&self, origin: &Origin, content: &Content<'_>, lines: &Lines<'_>) {
+        let watched = &self.scan.settings.watched;
+        if let (Content::Bytes(bytes), Lines::Added(added)) = (content, lines)
+            && watched.iter().any(|watched| watched.scope == origin.scope())
+        {
+            let lines = silence::added_lines(bytes, &added());
+            self.scan.with_ledger(|ledger| {
+                ledger.added.entry(origin.scope().to_owned()).or_default().extend(lines);
+            });
+        }
+    }
+
+    /// Passes on a blob's findings, each with the comment that silences it if there is one.
+    fn conclude(
+        &self,
+        origin: &Origin,
+        mut findings: Vec<Finding>,
+        lines: &Lines<'_>,
+        marks: &Marks,
+    ) {
+        let added = match lines {
+            Lines::Added(added) if !findings.is_empty() => Some(added()),
+            _ => None,
+        };
+        if let Some(added) = &added {
+            keep_those_on(added, &mut findings);
+        }
+        let report_unused = self.scan.settings.suppress.report_unused;
+        if findings.is_empty() && !report_unused {
+            return;
+        }
+        if marks.more {
+            let message = format!("more than {MAX_MARKS} comments that silence: the rest do not");
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+        }
+        let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
+        let own_additions = self.scan.settings.suppress.own_additions;
+        let judged = findings
+            .into_iter()
+            .map(|finding| comments.judge(finding, added.as_ref(), own_additions));
+        self.scan.keep(judged.collect());
         self.scan.with_ledger(|ledger| {
-            for finding in findings {
-                if finding.class == Class::Example && !settings.include_examples {
-                    ledger.coverage.examples += 1;
-                } else if finding.class == Class::Leak
-                    && finding.confidence < settings.min_confidence
-                {
-                    ledger.coverage.below_confidence += 1;
-                } else {
-                    ledger.findings.push(finding);
-                }
+            ledger.coverage.warnings.append(&mut comments.warnings);
+            if report_unused {
+                ledger.unused.extend(comments.unused(origin));
             }
         });
     }
 }
 
-/// The findings of which a part stands on a line that matters.
-fn that_matter(mut findings: Vec<Finding>, lines: &Lines<'_>) -> Vec<Finding> {
-    if let Lines::Added(added) = lines {
-        let added = added();
-        findings.retain(|finding| {
-            finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
-        });
-    }
-    findings
+/// Drops the findings of which no part stands on one of the lines.
+fn keep_those_on(added: &AddedLines, findings: &mut Vec<Finding>) {
+    findings.retain(|finding| {
+        finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+    });
 }

@@ -215,12 +215,14 @@ pub(crate) fn incomplete() -> Coverage {
             },
             Problem { path: None, kind: ProblemKind::Interrupted, message: "interrupted".into() },
         ],
+        warnings: Vec::new(),
         gaps: vec![Problem {
             path: Some("old.zip!\u{9b}2J.txt".into()),
             kind: ProblemKind::Encrypted,
             message: "encrypted".into(),
         }],
         examples: 2,
+        disabled: 0,
         below_confidence: 1,
     }
 }
@@ -233,7 +235,12 @@ pub(crate) fn written(
 ) -> String {
     let rules = rules();
     let mut bytes = Vec::new();
-    write(&Report { findings, coverage, rules: &rules }, options, &mut bytes).unwrap();
+    write(
+        &Report { findings, silenced: &[], unused: None, coverage, rules: &rules },
+        options,
+        &mut bytes,
+    )
+    .unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -310,7 +317,13 @@ fn writers_that_fail_are_reported() {
         }
     }
     let (findings, coverage, rules) = (samples(), incomplete(), rules());
-    let report = Report { findings: &findings, coverage: &coverage, rules: &rules };
+    let report = Report {
+        findings: &findings,
+        silenced: &[],
+        unused: None,
+        coverage: &coverage,
+        rules: &rules,
+    };
     for (format, write) in FORMATS {
         let error = write(&report, &Options::default(), &mut Full).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format}");

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use keylint::rules::placeholder::expand;
 use rawzip::CompressionMethod;
 
+use crate::containers::{Wrap, sevenz, tar, zip};
 use crate::corpus::{Credential, Encoding, fixtures, scan};
 use crate::harness::Sandbox;
-use crate::pack::{Wrap, sevenz, tar, zip};
 
 const PAIR: &str = "[default]\naws_access_key_id = {{aws-access-key-id:1}}\n\
                     aws_secret_access_key = {{aws-secret-access-key:1}}\n";
@@ -204,7 +204,7 @@ fn names_in_archives_are_only_text() {
     let members: Vec<(&str, Vec<u8>)> = names.iter().map(|name| (*name, pair())).collect();
     let members: Vec<(&str, &[u8])> = members.iter().map(|(n, d)| (*n, d.as_slice())).collect();
     let folder = Sandbox::new();
-    std::fs::write(folder.path("x.cpio"), crate::pack::newc(&members)).unwrap();
+    std::fs::write(folder.path("x.cpio"), crate::containers::newc(&members)).unwrap();
     let run = folder.run("scan x.cpio").expect(1);
     let run = run
         .says("x.cpio!/etc/passwd:2:21")

@@ -13,8 +13,8 @@ use keylint::scan::{self, Input, Outcome};
 use proptest::prelude::*;
 use rawzip::CompressionMethod;
 
+use crate::containers::{Wrap, sevenz, tar, zip};
 use crate::harness::Sandbox;
-use crate::pack::{Wrap, sevenz, tar, zip};
 
 fn pair() -> Vec<u8> {
     let text = "[default]\naws_access_key_id = {{aws-access-key-id:1}}\n\

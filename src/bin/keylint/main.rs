@@ -8,7 +8,9 @@ mod commands;
 mod exit;
 mod interrupt;
 mod job;
+mod known;
 mod outputs;
+mod progress;
 mod settings;
 mod terminal;
 
@@ -39,9 +41,13 @@ fn run() -> Status {
         Command::Scan(args) => commands::scan::run(args, matches("scan")),
         Command::Staged(args) => commands::staged::run(args, matches("staged")),
         Command::Diff(args) => commands::diff::run(args, matches("diff")),
+        Command::History(args) => commands::history::run(args, matches("history")),
         Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
         Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
+        Command::Baseline(args) => to_stdout(|out| commands::baseline::run(&args.action, out)),
+        Command::Triage(args) => to_stdout(|out| commands::triage::run(args, out)),
         Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),
+        Command::Migrate(args) => to_stdout(|out| commands::migrate::run(args, out)),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

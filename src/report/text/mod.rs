@@ -3,6 +3,7 @@
 //! A credential that stands in several files is one block; where else it stands is listed below its source lines.
 
 mod paint;
+mod silenced;
 mod source;
 mod summary;
 mod wrap;
@@ -16,7 +17,7 @@ use self::paint::{Paint, Role};
 use super::commit;
 use super::escape::escape;
 use super::redact::Redactor;
-use super::{Options, Report, Secrets, Verbosity};
+use super::{Listing, Options, Report, Secrets, Verbosity, history};
 use crate::model::finding::{Class, Finding, Part};
 use crate::rules::load::RuleSet;
 
@@ -30,7 +31,7 @@ const MOST_PLACES: usize = 20;
 pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let printer = Printer {
         rules: report.rules,
-        redactor: Redactor::new(options.secrets, report.findings),
+        redactor: Redactor::new(options.secrets, report.all()),
         paint: Paint::new(options.color),
         width: options.width.max(NARROWEST),
     };
@@ -39,10 +40,17 @@ pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Res
         printer.block(credential, out)?;
         writeln!(out)?;
     }
+    if options.silenced == Listing::Listed {
+        silenced::list(report.silenced, &printer, out)?;
+    }
+    if let Some(unused) = report.unused {
+        silenced::unused(unused, &printer, out)?;
+    }
     if options.verbosity == Verbosity::Normal {
         summary::steps(report.findings, printer.paint, printer.width, out)?;
         summary::totals(report, &credentials, printer.paint, printer.width, out)?;
     }
+    summary::warnings(report.coverage, &printer, out)?;
     summary::problems(report.coverage, options.verbosity, printer.paint, out)
 }
 
@@ -144,8 +152,16 @@ impl Printer<'_> {
         out: &mut dyn Write,
     ) -> io::Result<()> {
         let finding = credential.shown;
-        if let Some(commit) = self.commit(finding) {
-            self.note("commit", &commit, gutter, out)?;
+        match (&finding.history, finding.origin.commit()) {
+            (Some(told), _) => {
+                let lines = history::lines(told, MOST_PLACES, &self.redactor);
+                self.lines("in history", &lines, gutter, out)?;
+            }
+            (None, Some(commit)) => {
+                let described = commit::described(commit, &self.redactor);
+                self.note("commit", &described, gutter, out)?;
+            }
+            (None, None) => {}
         }
         let confidence = format!("{}{}", finding.confidence, self.evidence(finding));
         self.note("confidence", &confidence, gutter, out)?;
@@ -175,16 +191,6 @@ impl Printer<'_> {
         self.lines("also at", &places, gutter, out)?;
         self.note("instead", &escape(&finding.advice.instead), gutter, out)?;
         self.note("see", &escape(&finding.advice.link), gutter, out)
-    }
-
-    /// The commit that adds it, with author and day.
-    fn commit(&self, finding: &Finding) -> Option<String> {
-        let commit = finding.origin.commit()?;
-        let author = self.redactor.words(&commit.author);
-        let date = commit::date(commit);
-        let day = date.as_deref().and_then(|date| date.split('T').next());
-        let on = day.map(|day| format!(" on {day}")).unwrap_or_default();
-        Some(format!("{} by {}{on}", commit::short(commit), escape(&author)))
     }
 
     /// What speaks for and against the parts, each reason once.

@@ -3,17 +3,20 @@
 
 mod attribution;
 pub mod changed;
-#[expect(dead_code, reason = "the history that reads it is in work")]
+pub mod history;
+mod inflate;
+mod missing;
 mod objects;
-#[expect(dead_code, unused_imports, reason = "the history that reads it is in work")]
 mod pack;
+#[doc(hidden)]
+pub mod probe;
 pub mod range;
 pub mod revisions;
 pub mod staged;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, Repository, Tree};
 
 /// A repository that cannot be used as asked for.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,18 @@ pub enum GitError {
         /// Its directory of hooks.
         path: PathBuf,
     },
+    /// The threads that are to read it cannot be started.
+    #[error("threads cannot be started: {reason}")]
+    Threads {
+        /// What the system says.
+        reason: String,
+    },
+    /// There is none at or above a path that was given.
+    #[error("{}: no git repository there or above", path.display())]
+    NoRepositoryAt {
+        /// The path.
+        path: PathBuf,
+    },
     /// Anything that libgit2 says.
     #[error("{doing}: {}", error.message())]
     Git {
@@ -101,11 +116,41 @@ impl GitError {
 /// Opens the repository of the current directory, as git itself does: `GIT_DIR`, `GIT_INDEX_FILE` and the like, which
 /// git sets for its hooks, are respected.
 pub fn open() -> Result<Repository, GitError> {
-    Repository::open_from_env().map_err(|error| match error.code() {
-        ErrorCode::NotFound => GitError::NoRepository,
+    Repository::open_from_env().map_err(|error| not_opened(error, || GitError::NoRepository))
+}
+
+/// Opens the repository at or above `path`, which may be a working tree, a `.git` directory or a bare repository.
+pub fn open_at(path: &Path) -> Result<Repository, GitError> {
+    let missing = || GitError::NoRepositoryAt { path: path.to_owned() };
+    Repository::discover(path).map_err(|error| not_opened(error, missing))
+}
+
+/// The tree of a revision, if it has one.
+pub fn tree<'r>(repository: &'r Repository, revision: &str) -> Option<Tree<'r>> {
+    repository.revparse_single(revision).and_then(|object| object.peel_to_tree()).ok()
+}
+
+/// The ids of a commit's parents.
+pub fn parents(repository: &Repository, commit: &str) -> Vec<String> {
+    let found = repository.revparse_single(commit).and_then(|object| object.peel_to_commit());
+    found.map_or(Vec::new(), |commit| commit.parent_ids().map(|id| id.to_string()).collect())
+}
+
+/// The file at `path` in a tree.
+pub fn content<'r>(
+    repository: &'r Repository,
+    tree: &Tree<'_>,
+    path: &Path,
+) -> Option<git2::Blob<'r>> {
+    tree.get_path(path).and_then(|entry| repository.find_blob(entry.id())).ok()
+}
+
+fn not_opened(error: git2::Error, missing: impl Fn() -> GitError) -> GitError {
+    match error.code() {
+        ErrorCode::NotFound => missing(),
         ErrorCode::Owner => GitError::Owner,
         _ => GitError::while_("the repository cannot be opened")(error),
-    })
+    }
 }
 
 /// Where git looks for the hooks of a repository that commits are made in: in `core.hooksPath`, or else in `hooks`,

@@ -195,7 +195,7 @@ fn is_cut_off(commit: &GitCommit<'_>) -> bool {
     !written.eq(parents.iter().map(String::as_bytes))
 }
 
-fn named(id: Oid, author: &Signature<'_>) -> Commit {
+pub(super) fn named(id: Oid, author: &Signature<'_>) -> Commit {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     Commit {
         id: id.to_string(),

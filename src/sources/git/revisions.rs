@@ -140,7 +140,7 @@ fn typed(repository: &Repository, range: &str) -> Result<Selection, GitError> {
     of(commit(repository, known)?, commit(repository, wanted)?)
 }
 
-fn commit(repository: &Repository, revision: &str) -> Result<Oid, GitError> {
+pub(super) fn commit(repository: &Repository, revision: &str) -> Result<Oid, GitError> {
     let revision = if revision.is_empty() { "HEAD" } else { revision };
     let commit = repository.revparse_single(revision).and_then(|object| object.peel_to_commit());
     commit.map(|commit| commit.id()).map_err(|error| match error.code() {

@@ -4,15 +4,19 @@
 //! Help, man page and completions are all made from these definitions. A setting that a configuration file may hold
 //! has no default here, only its name in the help, so that "not given" can be told from "given".
 
+mod known;
 mod run;
+mod suppress;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use keylint::config::schema::Options;
 
+pub(crate) use self::known::{BaselineAction, BaselineArgs, BaselineFile, KnownArgs, TriageArgs};
 use self::run::switch;
 pub(crate) use self::run::{ConfigArgs, ReportArgs, RunArgs, WalkArgs};
+pub(crate) use self::suppress::SuppressArgs;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -35,6 +39,18 @@ removes is reported for the first. Files are searched whole; a finding is report
 added line. Commit messages are searched, too. A range without a commit, and a commit whose parents are cut off by a \
 shallow clone, give exit status 2.";
 
+const HISTORY_NOTES: &str = "\
+Reads every object of the repository once: blobs, commit messages and the messages of annotated tags, of all packs, \
+loose objects and alternates, whether or not a reference still leads to them. A credential is one finding, with all \
+the paths at which it stands, the first commit that has it there, whether it is still at HEAD, and what keeps it: a \
+reference, a stash, notes, the index, a reflog, or nothing.
+
+DATE is a date or time (2026-11-22, 2026-11-22T12:00:00Z), or a span such as `2 weeks ago`. Objects that no commit \
+has are without a date: --since keeps them, --branch does not.
+
+Where a shallow or partial clone lacks a part of the history, the report says so, and the exit status is 2 unless \
+--allow-incomplete is given.";
+
 const PRE_RECEIVE_NOTES: &str = "\
 To be run by git as, or from, the pre-receive hook of a repository that is pushed to. Reads `OLD NEW REF` lines from \
 standard input and scans, as `keylint diff` does, the commits that no reference of the repository has yet, and the \
@@ -43,6 +59,13 @@ messages of annotated tags. Any exit status but 0 makes git refuse the push, and
 const HOOK_NOTES: &str = "\
 Writes into the directory that git takes its hooks from, be it another one by core.hooksPath. A hook that is there \
 already is kept, under another name, and runs first.";
+
+const MIGRATE_NOTES: &str = "\
+Reads .gitleaksignore, .gitleaks.toml, .betterleaksignore, .secrets.baseline, .gitallowed, .secretsignore and \
+.gitguardian.yaml at the root of the repository, scans it, and adds `[[allow]]` entries to the keylint.toml there: for \
+paths and simple patterns as they are, for all else one for each finding that an entry silences. What cannot be carried \
+over is listed with the reason. The files themselves and comments in the text stay as they are, and keylint goes on \
+reading them.";
 
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
@@ -76,13 +99,21 @@ pub(crate) enum Command {
     Staged(Box<StagedArgs>),
     /// Scan what the commits of a range add, one by one
     Diff(Box<DiffArgs>),
+    /// Scan every object of a repository, whatever hangs on it
+    History(Box<HistoryArgs>),
     /// Scan what a push brings, on the side that receives it
     PreReceive(Box<PreReceiveArgs>),
     /// Scan what a push would bring, on the side that sends it
     #[command(hide = true)]
     PrePush(Box<PrePushArgs>),
+    /// Write down which findings are known, so that only new ones are reported
+    Baseline(Box<BaselineArgs>),
+    /// Go through the findings one by one, and say what each is
+    Triage(Box<TriageArgs>),
     /// Install or remove the hooks of this repository
     Hook(HookArgs),
+    /// Carry other tools' ignore files and baselines over into keylint.toml
+    Migrate(MigrateArgs),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -104,6 +135,10 @@ pub(crate) struct ScanArgs {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    /// List comments and entries that silence nothing, or have expired
+    #[arg(long, help_heading = "Known findings")]
+    pub(crate) report_unused: bool,
 
     #[command(flatten)]
     pub(crate) walk: WalkArgs,
@@ -130,6 +165,33 @@ pub(crate) struct DiffArgs {
     /// Report findings anywhere in the changed files, not only those on lines that a commit adds
     #[arg(long)]
     pub(crate) whole_files: bool,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = HISTORY_NOTES)]
+pub(crate) struct HistoryArgs {
+    /// The repository: a working tree, a .git directory or a bare repository [default: .]
+    #[arg(value_name = "REPO")]
+    pub(crate) repository: Option<PathBuf>,
+
+    /// Only what a branch, a tag or another reference still leads to
+    #[arg(long)]
+    pub(crate) reachable_only: bool,
+
+    /// Only what commits bring since DATE, or commits that are not in the history of REV
+    #[arg(long, value_name = "DATE|REV")]
+    pub(crate) since: Option<String>,
+
+    /// Only what the commits of REF have
+    #[arg(long, value_name = "REF")]
+    pub(crate) branch: Option<String>,
+
+    /// Worker threads; 0 is one for each processor [default: 0]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
@@ -177,6 +239,21 @@ pub(crate) enum HookAction {
     },
     /// Remove keylint's hooks and bring back those that were there before
     Uninstall,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = MIGRATE_NOTES)]
+pub(crate) struct MigrateArgs {
+    /// Also read these reports of gitleaks and baselines of detect-secrets or Kingfisher
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print what would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
 }
 
 #[derive(Debug, Args)]
@@ -231,6 +308,13 @@ pub(crate) enum SchemaFormat {
     Jsonl,
 }
 
+impl HistoryArgs {
+    /// What was typed, in the terms of a configuration file.
+    pub(crate) fn options(&self) -> Options {
+        Options { threads: self.threads, ..self.run.options() }
+    }
+}
+
 impl ScanArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
@@ -238,6 +322,7 @@ impl ScanArgs {
             threads: self.walk.threads,
             ignore: switch(self.walk.ignore, self.walk.no_ignore),
             follow: switch(self.walk.follow, self.walk.no_follow),
+            report_unused: self.report_unused.then_some(true),
             ..self.run.options()
         }
     }

@@ -44,7 +44,7 @@ impl Written {
 }
 
 /// Forty digits of hex.
-pub(super) fn parse_id(hex: &[u8]) -> Option<Id> {
+pub(crate) fn parse_id(hex: &[u8]) -> Option<Id> {
     let mut id = [0; 20];
     if hex.len() != 40 {
         return None;
@@ -93,11 +93,6 @@ impl Commits {
 
     pub(super) fn id(&self, number: Number) -> Id {
         self.written[number as usize].id
-    }
-
-    /// The commits whose tree is `tree`.
-    pub(super) fn with_tree(&self, tree: &Id) -> &[Number] {
-        self.by_tree.get(tree).map_or(&[], Vec::as_slice)
     }
 
     /// The trees of commits.

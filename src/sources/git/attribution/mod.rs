@@ -15,14 +15,15 @@ use git2::Repository;
 use rayon::ThreadPool;
 
 pub(crate) use self::commits::Written;
-use self::commits::{Commits, Number, parse_id};
+pub(super) use self::commits::parse_id;
+use self::commits::{Commits, Number};
 use self::places::Finder;
-pub(crate) use self::places::{Place, Places};
+pub(crate) use self::places::Place;
 use self::tips::Tips;
 use self::trees::{Gathered, Trees};
-use super::GitError;
 use super::objects::{Store, Unread};
 use super::pack::{Id, Kind, Object};
+use crate::model::blob::Content;
 
 /// The objects that are asked about.
 pub(crate) struct Wanted {
@@ -71,8 +72,6 @@ pub(crate) struct Attribution {
     commits: Commits,
     trees: Trees,
     tips: Tips,
-    /// Tags, with what they are tags of.
-    tags: Vec<(Id, Id)>,
     scope: Scope,
     head: Option<Number>,
 }
@@ -94,11 +93,13 @@ struct Gatherer<'a> {
 
 impl Gatherer<'_> {
     fn take(&mut self, object: &Object<'_>) {
+        // Only blobs are ever streams.
+        let Content::Bytes(data) = object.data else { return };
         match object.kind {
-            Kind::Tree => self.thread.trees.take(object.id, object.data, self.wanted),
-            Kind::Commit => self.thread.commits.extend(Written::parse(object.id, object.data)),
+            Kind::Tree => self.thread.trees.take(object.id, data, self.wanted),
+            Kind::Commit => self.thread.commits.extend(Written::parse(object.id, data)),
             Kind::Tag => {
-                let target = object.data.strip_prefix(b"object ").and_then(|rest| rest.get(..40));
+                let target = data.strip_prefix(b"object ").and_then(|rest| rest.get(..40));
                 self.thread.tags.extend(target.and_then(parse_id).map(|id| (object.id, id)));
             }
             Kind::Blob => {}
@@ -123,7 +124,7 @@ impl Attribution {
         wanted: &Wanted,
         scope: Scope,
         stop: impl Fn() -> bool + Sync,
-    ) -> Result<(Self, Vec<Unread>), GitError> {
+    ) -> (Self, Vec<Unread>) {
         let threads: Mutex<Vec<Thread>> = Mutex::default();
         let unread = store.each(
             pool,
@@ -134,7 +135,7 @@ impl Attribution {
                     Gatherer { thread: Thread::default(), wanted, threads: &threads };
                 move |object: Object<'_>| gatherer.take(&object)
             },
-        )?;
+        );
         let threads = threads.into_inner().expect("gathering does not panic");
         let (mut gathered, mut written, mut tags) = (Vec::new(), Vec::new(), Vec::new());
         for thread in threads {
@@ -145,10 +146,10 @@ impl Attribution {
         tags.sort_unstable();
         let mut tips = Tips::of(repository);
         tips.follow(&tags);
-        let commits = Commits::new(written, &tips.tips);
+        let commits = Commits::new(written, &tips.kept);
         let head = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
         let head = head.and_then(|head| commits.number(&tips::id_of(head.id())?));
-        Ok((Self { trees: Trees::new(gathered), commits, tips, tags, scope, head }, unread))
+        (Self { trees: Trees::new(gathered), commits, tips, scope, head }, unread)
     }
 
     /// Answers for one object after the other.

@@ -63,7 +63,7 @@ impl<'a> Finder<'a> {
     pub(super) fn new(told: &'a Attribution) -> Self {
         let Attribution { commits, trees, tips, scope, .. } = told;
         let mut kept: HashMap<Id, Reach> = HashMap::new();
-        for tip in &tips.tips {
+        for tip in &tips.kept {
             let reach = kept.entry(tip.id).or_insert(tip.reach);
             *reach = tip.reach.min(*reach);
         }
@@ -96,7 +96,13 @@ impl<'a> Finder<'a> {
         }
         let Climbed { found, more } = self.climb(object);
         places.more = more;
-        let is_held = !found.is_empty();
+        // What is committed is in the index, too: only what is nowhere else is there for itself.
+        let staged = self.told.tips.staged.iter().filter(|(id, _)| id == object);
+        let staged: Vec<&PathBuf> = staged
+            .map(|(_, path)| path)
+            .filter(|path| !found.iter().any(|(known, _)| known == *path))
+            .collect();
+        let is_held = !(found.is_empty() && staged.is_empty());
         for (path, held) in found {
             if held.commits.is_empty() {
                 let reach = held.kept.unwrap_or(Reach::Dangling);
@@ -105,17 +111,12 @@ impl<'a> Finder<'a> {
                 places.list.extend(self.place(Some(path), &held.commits));
             }
         }
-        let staged = self.told.tips.staged.iter().filter(|(id, _)| id == object);
-        let mut is_kept = is_held;
-        for (_, path) in staged {
-            is_kept = true;
-            if !places.list.iter().any(|place| place.path.as_ref() == Some(path)) {
-                places.list.extend(self.uncommitted(Some(path.clone()), Reach::Index));
-            }
+        for path in staged {
+            places.list.extend(self.uncommitted(Some(path.clone()), Reach::Index));
         }
         if let Some(reach) = self.kept.get(object) {
             places.list.extend(self.uncommitted(None, *reach));
-        } else if !is_kept {
+        } else if !is_held {
             places.list.extend(self.uncommitted(None, Reach::Dangling));
         }
         places.list.sort_by(|one, other| (one.order, &one.path).cmp(&(other.order, &other.path)));

@@ -21,7 +21,7 @@ pub(super) struct Tip {
 /// All that keeps objects in a repository.
 #[derive(Default)]
 pub(super) struct Tips {
-    pub(super) tips: Vec<Tip>,
+    pub(super) kept: Vec<Tip>,
     /// Blobs of the index, with their paths.
     pub(super) staged: Vec<(Id, PathBuf)>,
     /// What could not be read, in words.
@@ -61,9 +61,9 @@ impl Tips {
     /// What keeps a tag keeps what it is a tag of. `tags` are sorted.
     pub(super) fn follow(&mut self, tags: &[(Id, Id)]) {
         let mut next = 0;
-        while let Some(tip) = self.tips.get(next).copied() {
+        while let Some(tip) = self.kept.get(next).copied() {
             if let Ok(tag) = tags.binary_search_by_key(&tip.id, |(tag, _)| *tag) {
-                self.tips.push(Tip { id: tags[tag].1, reach: tip.reach });
+                self.kept.push(Tip { id: tags[tag].1, reach: tip.reach });
             }
             next += 1;
         }
@@ -75,7 +75,7 @@ impl Tips {
             let name = reference.name_bytes();
             let reach = reach(name);
             // A symbolic reference leads to another one, which is listed, too.
-            self.tips.extend(reference.target().and_then(id_of).map(|id| Tip { id, reach }));
+            self.kept.extend(reference.target().and_then(id_of).map(|id| Tip { id, reach }));
         }
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Tips {
     fn worktree(&mut self, directory: &Path) {
         if let Ok(head) = fs::read(directory.join("HEAD")) {
             let id = parse_id(head.trim_ascii());
-            self.tips.extend(id.map(|id| Tip { id, reach: Reach::Ref }));
+            self.kept.extend(id.map(|id| Tip { id, reach: Reach::Ref }));
         }
         let mut pending = vec![(directory.join("logs"), String::new())];
         while let Some((path, name)) = pending.pop() {
@@ -114,7 +114,7 @@ impl Tips {
         let reach = if name == "/refs/stash" { Reach::Stash } else { Reach::Reflog };
         for line in log.split(|byte| *byte == b'\n') {
             let ids = line.splitn(3, |byte| *byte == b' ').take(2).filter_map(parse_id);
-            self.tips.extend(ids.map(|id| Tip { id, reach }));
+            self.kept.extend(ids.map(|id| Tip { id, reach }));
         }
     }
 }

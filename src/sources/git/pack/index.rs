@@ -1,73 +1,137 @@
-//! Pack indexes of version 2: which objects a pack holds, and where.
+//! Pack indexes of versions 1 and 2: which objects a pack holds, and where.
+//!
+//! Only the frame is checked when one is opened. Tables are read with bounds as they are asked for, so that an index
+//! with a wrong bit still tells of all other objects; `is_intact` says whether it is as it was written.
+
+use sha1::{Digest, Sha1};
 
 use super::PackError;
 
 /// An object id of SHA-1.
 pub(crate) type Id = [u8; 20];
 
-const HEADER: usize = 8;
+const MAGIC: [u8; 8] = [0xff, b't', b'O', b'c', 0, 0, 0, 2];
 const FANOUT: usize = 256 * 4;
-/// Where the table of ids starts.
-const IDS: usize = HEADER + FANOUT;
-/// Two checksums end an index.
+/// Two checksums end an index: of the pack, and of what stands before it.
 const TRAILER: usize = 40;
 
 /// A parsed index over its file's bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Index<'a> {
     bytes: &'a [u8],
+    frame: Frame,
+}
+
+/// What is known of an index without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame {
+    version: Version,
     count: usize,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
+    /// Offset and id of each object side by side.
+    One,
+    /// Tables of ids, of checksums, of offsets and of large offsets.
+    Two,
+}
+
 impl<'a> Index<'a> {
-    /// Checks the frame of an index; tables are read when they are asked for.
+    /// Checks the frame of an index.
     pub(crate) fn parse(bytes: &'a [u8]) -> Result<Self, PackError> {
-        if bytes.len() < HEADER + FANOUT + TRAILER {
-            return Err(PackError::Corrupt("the index is too short"));
+        let version = if bytes.starts_with(&MAGIC) {
+            Version::Two
+        } else if bytes.starts_with(&MAGIC[..4]) {
+            return Err(PackError::Unsupported("its index is of a version that is not known"));
+        } else {
+            Version::One
+        };
+        let (header, record) = match version {
+            Version::One => (0, 24),
+            Version::Two => (MAGIC.len(), 28),
+        };
+        let tables = bytes.len().checked_sub(header + FANOUT + TRAILER);
+        let tables = tables.ok_or(PackError::Corrupt("its index is too short"))?;
+        let count = be32(bytes, header + FANOUT - 4) as usize;
+        let fits = match version {
+            Version::One => count * record == tables,
+            Version::Two => count * record <= tables,
+        };
+        if !fits {
+            return Err(PackError::Corrupt("its index is shorter or longer than its tables"));
         }
-        if bytes[..4] != [0xff, b't', b'O', b'c'] || bytes[4..8] != [0, 0, 0, 2] {
-            return Err(PackError::Unsupported("the index is not of version 2"));
-        }
-        let count = be32(bytes, HEADER + FANOUT - 4) as usize;
-        let index = Self { bytes, count };
-        if index.large_offsets() + TRAILER > bytes.len() {
-            return Err(PackError::Corrupt("the index is shorter than its tables"));
-        }
-        let fanout = (0..256).map(|slot| be32(bytes, HEADER + 4 * slot));
-        if !fanout.is_sorted() {
-            return Err(PackError::Corrupt("the index's fan-out is not sorted"));
-        }
-        Ok(index)
+        Ok(Self { bytes, frame: Frame { version, count } })
+    }
+
+    /// The index that `frame` was taken from, without checking it again.
+    pub(crate) fn framed(bytes: &'a [u8], frame: Frame) -> Self {
+        Self { bytes, frame }
+    }
+
+    /// What is known of it without its bytes.
+    pub(crate) fn frame(&self) -> Frame {
+        self.frame
     }
 
     /// How many objects there are.
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.frame.count
     }
 
     /// The id of the object at `position`, in the order of ids.
     pub(crate) fn id(&self, position: usize) -> Id {
-        let at = IDS + 20 * position;
+        let at = self.tables()
+            + match self.frame.version {
+                Version::One => 24 * position + 4,
+                Version::Two => 20 * position,
+            };
         self.bytes[at..at + 20].try_into().expect("the frame was checked")
     }
 
     /// Where the object at `position` starts in the pack.
     pub(crate) fn offset(&self, position: usize) -> Result<u64, PackError> {
-        let small = be32(self.bytes, self.offsets() + 4 * position);
+        if self.frame.version == Version::One {
+            return Ok(u64::from(be32(self.bytes, self.tables() + 24 * position)));
+        }
+        let small = be32(self.bytes, self.tables() + 24 * self.frame.count + 4 * position);
         if small & 0x8000_0000 == 0 {
             return Ok(u64::from(small));
         }
-        let at = self.large_offsets() + 8 * (small & 0x7fff_ffff) as usize;
-        let large = self.bytes.get(at..at + 8).filter(|_| at + 8 + TRAILER <= self.bytes.len());
-        let large = large.ok_or(PackError::Corrupt("an offset lies outside of the index"))?;
-        Ok(u64::from_be_bytes(large.try_into().expect("eight bytes were taken")))
+        let large = self.tables() + 28 * self.frame.count;
+        let large = self.bytes.get(large..self.bytes.len() - TRAILER).unwrap_or_default();
+        let (numbers, _) = large.as_chunks::<8>();
+        let number = numbers.get((small & 0x7fff_ffff) as usize).copied();
+        number
+            .map(u64::from_be_bytes)
+            .ok_or(PackError::Corrupt("its index has no place for its offset"))
+    }
+
+    /// The CRC-32 of the entry of the object at `position`. Version 1 has none.
+    pub(crate) fn checksum(&self, position: usize) -> Option<u32> {
+        let table = self.tables() + 20 * self.frame.count;
+        (self.frame.version == Version::Two).then(|| be32(self.bytes, table + 4 * position))
     }
 
     /// The position of the object `id`.
     pub(crate) fn find(&self, id: &Id) -> Option<usize> {
         let slot = usize::from(id[0]);
-        let fanout = |slot: usize| be32(self.bytes, HEADER + 4 * slot) as usize;
+        let fanout = |slot: usize| {
+            let number = be32(self.bytes, self.tables() - FANOUT + 4 * slot) as usize;
+            number.min(self.frame.count)
+        };
         let (mut low, mut high) = (if slot == 0 { 0 } else { fanout(slot - 1) }, fanout(slot));
+        // Ids are spread evenly, so the bytes that follow tell about where in its slot an id is.
+        let next = u32::from_be_bytes([id[1], id[2], id[3], id[4]]);
+        let guess = low + ((high.saturating_sub(low) as u64 * u64::from(next)) >> 32) as usize;
+        for reach in [32, 256] {
+            let (from, to) = (guess.saturating_sub(reach).max(low), (guess + reach).min(high));
+            let is_behind = from == low || self.id(from) <= *id;
+            if is_behind && (to == high || *id < self.id(to)) {
+                (low, high) = (from, to);
+                break;
+            }
+        }
         while low < high {
             let middle = low.midpoint(high);
             match self.id(middle).cmp(id) {
@@ -79,13 +143,29 @@ impl<'a> Index<'a> {
         None
     }
 
-    /// Behind the ids stands a table of checksums, 4 bytes each.
-    fn offsets(&self) -> usize {
-        IDS + 24 * self.count
+    /// Whether an object's id stands at an earlier position, too.
+    pub(crate) fn is_repeated(&self, position: usize) -> bool {
+        position > 0 && self.id(position - 1) == self.id(position)
     }
 
-    fn large_offsets(&self) -> usize {
-        self.offsets() + 4 * self.count
+    /// The checksum that the pack has to end with.
+    pub(crate) fn pack_checksum(&self) -> &'a [u8] {
+        let at = self.bytes.len() - TRAILER;
+        &self.bytes[at..at + 20]
+    }
+
+    /// Whether the index matches the checksum that it ends with.
+    pub(crate) fn is_intact(&self) -> bool {
+        let (summed, checksum) = self.bytes.split_at(self.bytes.len() - 20);
+        Sha1::digest(summed)[..] == *checksum
+    }
+
+    /// Where the tables behind the fan-out start.
+    fn tables(&self) -> usize {
+        match self.frame.version {
+            Version::One => FANOUT,
+            Version::Two => MAGIC.len() + FANOUT,
+        }
     }
 }
 

@@ -1,16 +1,43 @@
 //! Pack files, read in the order in which they lie, each entry inflated once.
 //!
 //! An entry is a whole object or a delta on another one. Read one by one, the same bases are rebuilt again and again;
-//! here every delta chain is walked depth first from its root, with the base at hand. What this reader cannot take (an
-//! index of another version, a base outside the pack, a corrupt entry) is handed back by object id.
+//! here every family of deltas is walked depth first from its root, with the base at hand.
+//!
+//! Whatever a pack and its index hold, each object of the index is handed over, left out because of its kind or as a
+//! copy, or named as failed. Sizes are bounded before anything is allocated, and nothing recurses.
 
-mod delta;
-mod entry;
+pub(super) mod delta;
+pub(super) mod entry;
+mod family;
 mod index;
+mod single;
 mod walk;
 
-pub(crate) use index::{Id, Index};
-pub(crate) use walk::{Failed, Object, Pack};
+pub(crate) use family::Pack;
+pub(crate) use index::{Frame, Id, Index};
+pub(crate) use single::Single;
+
+use crate::model::blob::Content;
+
+/// The largest object that is rebuilt in memory, in bytes.
+pub(crate) const MAX_OBJECT: u64 = 256 << 20;
+
+/// Blobs above this many bytes are handed over as a stream if no other object is a delta on them.
+pub(crate) const STREAMED: u64 = 32 << 20;
+
+/// The bytes that every pack ends with: a checksum.
+const TRAILER: usize = 20;
+
+/// An object, as long as it is at hand.
+pub(crate) struct Object<'a> {
+    pub(crate) id: Id,
+    pub(crate) kind: Kind,
+    /// Its bytes, as declared: a stream that ends before is an error.
+    pub(crate) size: u64,
+    /// What it holds. Only blobs are ever streams. A stream that fails is named as unread by whoever handed it over,
+    /// too.
+    pub(crate) data: Content<'a>,
+}
 
 /// Kinds of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,19 +48,22 @@ pub(crate) enum Kind {
     Tag,
 }
 
-/// Why a pack or one of its entries cannot be read.
-#[derive(Debug, thiserror::Error)]
+/// Why a pack or one of its entries cannot be read; what it says is the rest of a sentence about an object.
+#[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum PackError {
-    /// A file cannot be opened or mapped.
-    #[error("{0}")]
-    Io(#[from] std::io::Error),
-    /// Not a pack or an index of a known version.
+    /// Nothing that is known.
     #[error("{0}")]
     Unsupported(&'static str),
     /// Something in it contradicts itself or lies outside of it.
     #[error("corrupt: {0}")]
     Corrupt(&'static str),
+    /// A stream that ended before its time.
+    #[error("corrupt: {0}")]
+    Stream(String),
     /// An object is larger than what is rebuilt in memory.
-    #[error("an object of {0} bytes is more than what is rebuilt in memory")]
+    #[error("its {0} bytes are more than is rebuilt in memory")]
     TooLarge(u64),
+    /// All objects that have to be held at once are.
+    #[error("its {0} bytes and the objects that it is a delta on are more than is held in memory")]
+    TooLargeTogether(u64),
 }

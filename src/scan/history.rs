@@ -1,0 +1,277 @@
+//! A whole history: every object is searched once without knowing where it stands; then, for the few with something in
+//! them, their places are looked up, they are searched again as the files that they are, and what is the same
+//! credential is made one finding.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::silence::Judged;
+use super::{Ledger, Scan};
+use crate::model::blob::{ObjectId, Origin};
+use crate::model::coverage::Coverage;
+use crate::model::finding::{Class, Confidence, Finding, Fingerprint, PartKind};
+use crate::model::history::{History as Told, Sighting};
+use crate::model::secret::Secret;
+use crate::model::silenced::Entry;
+use crate::sources::Visitor;
+use crate::sources::filter::Filter;
+use crate::sources::git::GitError;
+use crate::sources::git::history::{History, Placed};
+
+/// Takes the findings of blobs in place of the ledger.
+pub(super) trait Sink: Sync {
+    /// Takes the findings of one blob with the comments that silence them, of every confidence and class. There is at least one.
+    fn keep(&self, findings: Vec<Judged>);
+
+    /// Says that the name of a file may make more of it than there was without one.
+    fn depends_on_path(&self, origin: &Origin);
+}
+
+/// Scans a history. Returns the ids of the commits that findings name, in their order.
+pub(super) fn push(
+    history: &History,
+    filter: &Filter,
+    scan: &Scan<'_>,
+) -> Result<Vec<String>, GitError> {
+    let progress = scan.progress;
+    let started = Instant::now();
+    progress.objects.store(history.objects() as u64, Ordering::Relaxed);
+    let suspects = Suspects { examples: scan.settings.include_examples, ..Suspects::default() };
+    // Comments are of no interest before there is something to silence.
+    let first = Scan { comments: None, ..scan.with_sink(&suspects) };
+    history.push(scan.settings.max_file_size, &first, &|bytes| {
+        progress.read.fetch_add(1, Ordering::Relaxed);
+        progress.bytes.fetch_add(bytes, Ordering::Relaxed);
+        progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
+    });
+    scan.add(first.into_ledger().coverage);
+    let (suspects, examples) = suspects.into_inner();
+    scan.with_ledger(|ledger| ledger.coverage.examples += examples);
+    if suspects.is_empty() || scan.is_cancelled() {
+        return Ok(Vec::new());
+    }
+    log::debug!("history: read in {:.2?}", started.elapsed());
+    let placed = history.places(&suspects, filter, scan)?;
+    log::debug!("history: {} objects placed in {:.2?}", suspects.len(), started.elapsed());
+    let joined = Joined::new(&placed);
+    let second = scan.with_sink(&joined);
+    history.push_again(&placed, &second);
+    scan.add(only_problems(second.into_ledger()));
+    scan.keep(joined.into_findings());
+    let named = placed.iter().filter_map(|place| Some((place.order, place.origin.commit()?)));
+    let in_order: BTreeMap<u32, String> =
+        named.map(|(order, commit)| (order, commit.id.clone())).collect();
+    Ok(in_order.into_values().collect())
+}
+
+/// What was scanned a second time does not count twice.
+fn only_problems(ledger: Ledger) -> Coverage {
+    let Coverage { problems, gaps, .. } = ledger.coverage;
+    Coverage { problems, gaps, ..Coverage::default() }
+}
+
+/// Objects that something was found in.
+#[derive(Default)]
+struct Suspects {
+    /// Whether examples are wanted, too.
+    examples: bool,
+    found: Mutex<(BTreeSet<ObjectId>, HashSet<Fingerprint>)>,
+    count: std::sync::atomic::AtomicU64,
+}
+
+impl Suspects {
+    /// The objects, in order, and how many examples there are in others.
+    fn into_inner(self) -> (Vec<ObjectId>, u64) {
+        let (objects, examples) = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (objects.into_iter().collect(), examples.len() as u64)
+    }
+}
+
+impl Sink for Suspects {
+    fn keep(&self, findings: Vec<Judged>) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        for Judged { finding, .. } in findings {
+            if finding.class == Class::Example && !self.examples {
+                found.1.insert(finding.credential);
+            } else {
+                found.0.extend(finding.origin.object());
+                if finding.confidence >= Confidence::Medium {
+                    self.count.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+
+    fn depends_on_path(&self, origin: &Origin) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        found.0.extend(origin.object());
+    }
+}
+
+/// Findings brought together by credential.
+struct Joined<'p> {
+    placed: HashMap<&'p Origin, &'p Placed>,
+    credentials: Mutex<HashMap<Fingerprint, Credential>>,
+}
+
+/// One credential, and all that is known of its places.
+struct Credential {
+    shown: Finding,
+    rank: Rank,
+    confidence: Confidence,
+    objects: BTreeSet<ObjectId>,
+    places: BTreeMap<PathBuf, At>,
+    more: bool,
+}
+
+/// A path that a credential stands at.
+struct At {
+    order: u32,
+    sighting: Sighting,
+    objects: BTreeSet<ObjectId>,
+    /// A comment in one of the versions of the file that were there.
+    silenced_by: Option<Entry>,
+}
+
+/// Which of several findings of a credential is shown: the smallest. The one with most parts, then the surest, then the
+/// oldest.
+type Rank = (std::cmp::Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
+
+impl<'p> Joined<'p> {
+    fn new(placed: &'p [Placed]) -> Self {
+        let placed = placed.iter().map(|place| (&place.origin, place)).collect();
+        Self { placed, credentials: Mutex::default() }
+    }
+
+    /// One finding for each credential, in no order.
+    fn into_findings(self) -> Vec<Judged> {
+        let credentials = self.credentials.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut credentials: Vec<Credential> = credentials.into_values().collect();
+        credentials.sort_by(|one, other| one.rank.cmp(&other.rank));
+        let mut home: HashMap<(PartKind, Secret), usize> = HashMap::new();
+        let mut whole: Vec<Credential> = Vec::new();
+        for credential in credentials {
+            // Those with more parts come first, so a part alone finds the credential that it is part of.
+            let parts = &credential.shown.parts;
+            let known = |part: &crate::model::finding::Part| {
+                home.get(&(part.kind, part.value.clone())).copied()
+            };
+            let first =
+                known(&parts[0]).filter(|home| parts.iter().all(|part| known(part) == Some(*home)));
+            if let Some(index) = first {
+                whole[index].take(credential);
+                continue;
+            }
+            for part in parts {
+                home.entry((part.kind, part.value.clone())).or_insert(whole.len());
+            }
+            whole.push(credential);
+        }
+        whole.into_iter().map(Credential::into_finding).collect()
+    }
+}
+
+impl Sink for Joined<'_> {
+    fn keep(&self, findings: Vec<Judged>) {
+        let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        for Judged { finding, silenced_by } in findings {
+            let Some(placed) = self.placed.get(finding.origin.outermost()) else { continue };
+            let id = finding.credential;
+            let credential = Credential::new(finding, silenced_by, placed);
+            match credentials.entry(id) {
+                std::collections::hash_map::Entry::Vacant(vacant) => {
+                    vacant.insert(credential);
+                }
+                std::collections::hash_map::Entry::Occupied(mut known) => {
+                    known.get_mut().take(credential);
+                }
+            }
+        }
+    }
+
+    fn depends_on_path(&self, _: &Origin) {}
+}
+
+impl Credential {
+    fn new(finding: Finding, silenced_by: Option<Entry>, placed: &Placed) -> Self {
+        let path = finding.origin.path().to_owned();
+        let first = finding.origin.commit().cloned().map(Arc::new);
+        let distinct: BTreeSet<_> =
+            finding.parts.iter().map(|part| (part.kind, part.value.expose())).collect();
+        let best = std::cmp::Reverse((distinct.len(), finding.confidence));
+        let at = finding.primary().span.start;
+        let objects = BTreeSet::from([placed.object]);
+        let sighting = Sighting {
+            path: path.clone(),
+            first,
+            at_head: placed.at_head,
+            reach: placed.reach,
+            objects: 0,
+        };
+        let place = At { order: placed.order, sighting, objects: objects.clone(), silenced_by };
+        Self {
+            rank: (best, placed.order, path.clone(), placed.object, at),
+            confidence: finding.confidence,
+            shown: finding,
+            objects,
+            places: BTreeMap::from([(path, place)]),
+            more: placed.more,
+        }
+    }
+
+    /// Adds what another finding of the same credential says.
+    fn take(&mut self, other: Self) {
+        if other.rank < self.rank {
+            (self.rank, self.shown) = (other.rank, other.shown);
+        }
+        self.confidence = self.confidence.max(other.confidence);
+        self.objects.extend(other.objects);
+        self.more |= other.more;
+        for (path, place) in other.places {
+            match self.places.entry(path) {
+                std::collections::btree_map::Entry::Vacant(vacant) => {
+                    vacant.insert(place);
+                }
+                std::collections::btree_map::Entry::Occupied(mut known) => {
+                    known.get_mut().take(place);
+                }
+            }
+        }
+    }
+
+    /// A comment that someone wrote into a later version holds for those before it, too; but one path says nothing of
+    /// another.
+    fn into_finding(self) -> Judged {
+        let all_silenced = self.places.values().all(|place| place.silenced_by.is_some());
+        let shown = self.places.get(self.shown.origin.path());
+        let silenced_by =
+            shown.filter(|_| all_silenced && !self.more).and_then(|at| at.silenced_by.clone());
+        let mut places: Vec<At> = self.places.into_values().collect();
+        places.sort_by(|one, other| {
+            (one.order, &one.sighting.path).cmp(&(other.order, &other.sighting.path))
+        });
+        let sightings = places
+            .into_iter()
+            .map(|place| Sighting { objects: place.objects.len() as u64, ..place.sighting })
+            .collect();
+        let history = Told { objects: self.objects.len() as u64, sightings, more: self.more };
+        let finding = Finding { confidence: self.confidence, history: Some(history), ..self.shown };
+        Judged { finding, silenced_by }
+    }
+}
+
+impl At {
+    fn take(&mut self, other: Self) {
+        if other.order < self.order {
+            self.order = other.order;
+            self.sighting.first = other.sighting.first;
+        }
+        self.sighting.at_head |= other.sighting.at_head;
+        self.sighting.reach = self.sighting.reach.min(other.sighting.reach);
+        self.objects.extend(other.objects);
+        self.silenced_by = self.silenced_by.take().into_iter().chain(other.silenced_by).min();
+    }
+}

@@ -1,0 +1,349 @@
+//! Every object of a repository once, whatever hangs on it, and then where the few stand that matter.
+//!
+//! What an object is called is not known when it is read: one blob may stand at many paths, in many commits, or in
+//! none. So objects are pushed under names made of their ids, and [`History::places`] tells afterwards, for those that
+//! are asked about, their paths and commits.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use git2::{Oid, Repository};
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::attribution::{Attribution, Place, Scope, Wanted};
+use super::missing::Missing;
+use super::objects::Store;
+use super::pack::{Id, Kind, Object};
+use super::range::named;
+use super::{GitError, revisions};
+use crate::model::blob::{Blob, Commit, Content, Lines, ObjectId, Origin};
+use crate::model::coverage::{Problem, ProblemKind};
+use crate::model::history::Reach;
+use crate::sources::filter::Filter;
+use crate::sources::{Visitor, over_limit};
+
+/// Digits of an object id that people get to see.
+const SHORT: usize = 12;
+
+/// Above this part of all objects, reading them in the order of the packs is faster than one by one.
+const FEW: usize = 50;
+
+/// Which part of a history is meant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Narrowing {
+    /// Only what a reference or a HEAD keeps.
+    pub reachable_only: bool,
+    /// Only what newer commits bring: newer than a date, or not in the history of a revision.
+    pub since: Option<Since>,
+    /// Only what this revision or one of its ancestors has.
+    pub branch: Option<String>,
+}
+
+/// From where on a history is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Commits made at this time or later, in seconds since 1970.
+    Time(i64),
+    /// Commits that this revision does not lead to.
+    Revision(String),
+}
+
+/// A repository that is opened to be read whole.
+pub struct History {
+    repository: Repository,
+    store: Store,
+    pool: ThreadPool,
+    scope: Scope,
+}
+
+/// A place of an object in the history.
+#[derive(Debug)]
+pub struct Placed {
+    /// The object.
+    pub object: ObjectId,
+    /// The same place as a report names it.
+    pub origin: Origin,
+    /// How many commits come before the first one that has it there, parents before their children.
+    pub order: u32,
+    /// Whether it still stands there in the commit that is checked out.
+    pub at_head: bool,
+    /// What keeps it.
+    pub reach: Reach,
+    /// Whether the object stands at more places than are told.
+    pub more: bool,
+}
+
+impl History {
+    /// Opens the repository at or above `path`, or else that of the current directory. `threads` read it; 0 is one for
+    /// each processor.
+    pub fn open(
+        path: Option<&Path>,
+        threads: usize,
+        narrowing: &Narrowing,
+    ) -> Result<Self, GitError> {
+        let repository = match path {
+            Some(path) => super::open_at(path)?,
+            None => super::open()?,
+        };
+        let scope = scope(&repository, narrowing)?;
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .map_err(|error| GitError::Threads { reason: error.to_string() })?;
+        let store = Store::open(&repository);
+        Ok(Self { repository, store, pool, scope })
+    }
+
+    /// How many objects there are, copies in several packs counted each.
+    pub fn objects(&self) -> usize {
+        self.store.len()
+    }
+
+    /// Pushes every blob and every message, each under a name made of its id, and says what is missing. Larger blobs
+    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told the bytes of each object.
+    pub fn push(
+        &self,
+        max_file_size: Option<u64>,
+        visitor: &dyn Visitor,
+        read: &(dyn Fn(u64) + Sync),
+    ) {
+        let missing = Missing::default();
+        let store = &self.store;
+        let unread = store.each(
+            &self.pool,
+            |kind| kind != Kind::Tree,
+            || visitor.is_cancelled(),
+            || {
+                let mut worker = visitor.worker();
+                let missing = &missing;
+                move |object: Object<'_>| {
+                    let id = ObjectId(object.id);
+                    let size = object.size;
+                    read(size);
+                    if object.kind == Kind::Commit {
+                        missing.look_for_needs_of(&object, store);
+                    }
+                    let path = name(object.kind, id);
+                    match max_file_size {
+                        Some(limit) if size > limit && object.kind == Kind::Blob => {
+                            visitor.problem(over_limit(&path, limit, 0));
+                        }
+                        _ => {
+                            let is_message = object.kind != Kind::Blob;
+                            let origin = Origin::Object { path, id, is_message };
+                            let content = text(object);
+                            worker.visit(Blob { origin, content, lines: Lines::All });
+                        }
+                    }
+                }
+            },
+        );
+        for unread in unread {
+            visitor.problem(unread.problem());
+        }
+        for (path, message) in &store.problems {
+            let (path, message) = (Some(path.clone()), message.clone());
+            visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
+        }
+        missing.report(&self.repository, visitor);
+    }
+
+    /// Pushes these objects again, each under all of its places.
+    pub fn push_again(&self, placed: &[Placed], visitor: &dyn Visitor) {
+        let mut of: HashMap<Id, Vec<&Placed>> = HashMap::new();
+        for place in placed {
+            of.entry(place.object.0).or_default().push(place);
+        }
+        // A stream can be read once only, so objects that come as one are read again for each further place.
+        let mut round = 0;
+        while !of.is_empty() && !visitor.is_cancelled() {
+            let streams = Mutex::new(Vec::new());
+            self.push_places(&of, round, visitor, &streams);
+            round += 1;
+            let streams = streams.into_inner().unwrap_or_else(PoisonError::into_inner);
+            of.retain(|id, places| places.len() > round && streams.contains(id));
+        }
+    }
+
+    /// Pushes objects under all of their places, or, if they come as streams, under that of this number.
+    fn push_places(
+        &self,
+        of: &HashMap<Id, Vec<&Placed>>,
+        round: usize,
+        visitor: &dyn Visitor,
+        streams: &Mutex<Vec<Id>>,
+    ) {
+        let worker = || {
+            let mut worker = visitor.worker();
+            move |object: Object<'_>| {
+                let Some(places) = of.get(&object.id) else { return };
+                let id = object.id;
+                let mut visit = |place: &Placed, content| {
+                    worker.visit(Blob { origin: place.origin.clone(), content, lines: Lines::All });
+                };
+                match text(object) {
+                    Content::Bytes(bytes) => {
+                        for place in places {
+                            visit(place, Content::Bytes(bytes));
+                        }
+                    }
+                    stream @ (Content::Stream(_) | Content::Seekable(_)) => {
+                        visit(places[round], stream);
+                        streams.lock().unwrap_or_else(PoisonError::into_inner).push(id);
+                    }
+                }
+            }
+        };
+        let stop = || visitor.is_cancelled();
+        let unread = if of.len() > self.store.len() / FEW {
+            self.store.each(&self.pool, |kind| kind != Kind::Tree, stop, worker)
+        } else {
+            let ids: Vec<Id> = of.keys().copied().collect();
+            self.store.read(&ids, &self.pool, stop, worker)
+        };
+        for unread in unread {
+            visitor.problem(unread.problem());
+        }
+    }
+
+    /// Where these objects stand, as far as that is within what was narrowed down to and not excluded.
+    pub fn places(
+        &self,
+        objects: &[ObjectId],
+        filter: &Filter,
+        visitor: &dyn Visitor,
+    ) -> Result<Vec<Placed>, GitError> {
+        let wanted = Wanted::new(objects.iter().map(|object| object.0));
+        let stop = || visitor.is_cancelled();
+        let (attribution, unread) = Attribution::gather(
+            &self.repository,
+            &self.store,
+            &self.pool,
+            &wanted,
+            self.scope.clone(),
+            stop,
+        );
+        for unread in unread {
+            visitor.problem(unread.problem());
+        }
+        for message in attribution.unread() {
+            let message = message.clone();
+            visitor.problem(Problem { path: None, kind: ProblemKind::Unreadable, message });
+        }
+        let root = self.repository.workdir().unwrap_or(self.repository.path());
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let finder = attribution.finder();
+        let mut commits = HashMap::new();
+        let mut excluded = HashSet::new();
+        let mut placed = Vec::new();
+        for object in objects {
+            let found = finder.places(&object.0);
+            for place in found.list {
+                if let Some(path) = &place.path
+                    && let Some(reason) = filter.check_file(&root, path)
+                {
+                    if excluded.insert(path.clone()) {
+                        visitor.left_out(reason, 1, Some(path));
+                    }
+                    continue;
+                }
+                let origin = self.origin(*object, &place, &mut commits)?;
+                let Place { order, at_head, reach, .. } = place;
+                let more = found.more;
+                placed.push(Placed { object: *object, origin, order, at_head, reach, more });
+            }
+        }
+        Ok(placed)
+    }
+
+    /// A place as a report names it.
+    fn origin(
+        &self,
+        object: ObjectId,
+        place: &Place,
+        commits: &mut HashMap<Id, Arc<Commit>>,
+    ) -> Result<Origin, GitError> {
+        let commit = place.first.map(|id| self.commit(id, commits)).transpose()?;
+        Ok(match (&place.path, commit) {
+            (Some(path), Some(commit)) => Origin::Committed { path: path.clone(), commit },
+            (Some(path), None) => {
+                Origin::Object { path: path.clone(), id: object, is_message: false }
+            }
+            (None, Some(commit)) => {
+                let name = format!("<message of commit {:.SHORT$}>", commit.id).into();
+                Origin::Message { name, commit }
+            }
+            (None, None) => {
+                let tag = Oid::from_bytes(&object.0).and_then(|id| self.repository.find_tag(id));
+                let is_message = tag.is_ok();
+                let path = tag.map_or_else(
+                    |_| name(Kind::Blob, object),
+                    |tag| {
+                        let name = String::from_utf8_lossy(tag.name_bytes());
+                        format!("<message of tag {name}>").into()
+                    },
+                );
+                Origin::Object { path, id: object, is_message }
+            }
+        })
+    }
+}
+
+impl History {
+    /// A commit as a report names it; `known` are those that were looked up before.
+    fn commit(
+        &self,
+        id: Id,
+        known: &mut HashMap<Id, Arc<Commit>>,
+    ) -> Result<Arc<Commit>, GitError> {
+        if let Some(commit) = known.get(&id) {
+            return Ok(Arc::clone(commit));
+        }
+        let read = || -> Result<Commit, git2::Error> {
+            let oid = Oid::from_bytes(&id)?;
+            Ok(named(oid, &self.repository.find_commit(oid)?.author()))
+        };
+        let commit = Arc::new(read().map_err(GitError::while_("a commit cannot be read"))?);
+        known.insert(id, Arc::clone(&commit));
+        Ok(commit)
+    }
+}
+
+fn scope(repository: &Repository, narrowing: &Narrowing) -> Result<Scope, GitError> {
+    let commit = |revision: &String| -> Result<Option<Id>, GitError> {
+        let id = revisions::commit(repository, revision)?;
+        Ok(id.as_bytes().try_into().ok())
+    };
+    let mut scope = Scope { reachable_only: narrowing.reachable_only, ..Scope::default() };
+    match &narrowing.since {
+        Some(Since::Time(time)) => scope.since = Some(*time),
+        Some(Since::Revision(revision)) => scope.after = commit(revision)?,
+        None => {}
+    }
+    if let Some(branch) = &narrowing.branch {
+        scope.branch = commit(branch)?;
+    }
+    Ok(scope)
+}
+
+/// What an object is called as long as nobody knows where it stands.
+fn name(kind: Kind, id: ObjectId) -> PathBuf {
+    match kind {
+        Kind::Commit => format!("<message of commit {id:.SHORT$}>"),
+        Kind::Tag => format!("<message of tag {id:.SHORT$}>"),
+        Kind::Blob | Kind::Tree => format!("<blob {id:.SHORT$}>"),
+    }
+    .into()
+}
+
+/// What of an object is searched: a blob whole, of others the message.
+fn text(object: Object<'_>) -> Content<'_> {
+    match object.data {
+        Content::Bytes(data) if object.kind != Kind::Blob => {
+            let header = memchr::memmem::find(data, b"\n\n");
+            Content::Bytes(header.map_or(&[], |end| &data[end + 2..]))
+        }
+        data => data,
+    }
+}

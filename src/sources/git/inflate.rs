@@ -1,0 +1,178 @@
+//! Deflated data, with the size known beforehand: at once into memory, or as a stream for what is too large for that.
+
+use std::io::{self, BufRead, Read};
+
+use flate2::{Decompress, FlushDecompress, Status};
+use libdeflater::Decompressor;
+
+use super::pack::PackError;
+
+/// Deflate packs at most 1032 bytes into one: data that claims more is corrupt, and nothing is allocated for it.
+const MAX_RATIO: u64 = 1032;
+
+const MORE: &str = "it inflates to more than it says";
+const LESS: &str = "it inflates to less than it says";
+const BROKEN: &str = "it cannot be inflated";
+
+/// Whether `size` bytes can have been packed into `packed` bytes at all.
+pub(crate) fn is_possible(packed: u64, size: u64) -> bool {
+    size <= packed.saturating_add(1).saturating_mul(MAX_RATIO)
+}
+
+/// Inflates the zlib stream at the start of `packed`, of `size` bytes, of which at most `limit` are allowed, into a
+/// buffer.
+pub(crate) fn whole(
+    inflater: &mut Decompressor,
+    packed: &[u8],
+    size: u64,
+    limit: u64,
+    into: &mut Vec<u8>,
+) -> Result<(), PackError> {
+    if size > limit {
+        return Err(PackError::TooLarge(size));
+    }
+    if !is_possible(packed.len() as u64, size) {
+        return Err(PackError::Corrupt("it says it inflates to more than it can"));
+    }
+    into.resize(size as usize, 0);
+    match inflater.zlib_decompress(packed, into) {
+        Ok(length) if length as u64 == size => Ok(()),
+        Ok(_) => Err(PackError::Corrupt(LESS)),
+        Err(_) => Err(PackError::Corrupt(BROKEN)),
+    }
+}
+
+/// A zlib stream that is read as what it holds.
+pub(crate) struct Inflating<R> {
+    packed: R,
+    state: Decompress,
+    ended: bool,
+}
+
+impl<R: BufRead> Inflating<R> {
+    pub(crate) fn new(packed: R) -> Self {
+        Self { packed, state: Decompress::new(true), ended: false }
+    }
+
+    /// The rest of it, as exactly `size` bytes or an error.
+    pub(crate) fn exactly(self, size: u64) -> Exactly<R> {
+        Exactly { stream: self, left: size, failed: None }
+    }
+}
+
+impl<R: BufRead> Read for Inflating<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !into.is_empty() {
+            let packed = self.packed.fill_buf()?;
+            let at_end = packed.is_empty();
+            let (taken, given) = (self.state.total_in(), self.state.total_out());
+            let status = self.state.decompress(packed, into, FlushDecompress::None);
+            let status = status.map_err(|_| io::Error::new(io::ErrorKind::InvalidData, BROKEN))?;
+            let given = (self.state.total_out() - given) as usize;
+            let taken = (self.state.total_in() - taken) as usize;
+            self.packed.consume(taken);
+            self.ended = matches!(status, Status::StreamEnd);
+            if given > 0 {
+                return Ok(given);
+            }
+            if at_end && !self.ended {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off"));
+            }
+        }
+        Ok(0)
+    }
+}
+
+/// An inflating stream that has to hold as many bytes as was said. It remembers what went wrong with it, since whoever
+/// reads it may not say so.
+pub(crate) struct Exactly<R> {
+    stream: Inflating<R>,
+    left: u64,
+    failed: Option<String>,
+}
+
+impl<R> Exactly<R> {
+    /// What went wrong, if anything did.
+    pub(crate) fn into_failed(self) -> Option<String> {
+        self.failed
+    }
+}
+
+impl<R: BufRead> Read for Exactly<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let invalid = |what| Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        let read = self.stream.read(into).and_then(|read| match read as u64 {
+            read if read > self.left => invalid(MORE),
+            0 if self.left > 0 && !into.is_empty() => invalid(LESS),
+            _ => Ok(read),
+        });
+        match &read {
+            Ok(read) => self.left -= *read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => self.failed = Some(error.to_string()),
+        }
+        read
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use libdeflater::{CompressionLvl, Compressor};
+
+    use super::*;
+
+    fn deflated(data: &[u8]) -> Vec<u8> {
+        let mut compressor = Compressor::new(CompressionLvl::fastest());
+        let mut packed = vec![0; compressor.zlib_compress_bound(data.len())];
+        let length = compressor.zlib_compress(data, &mut packed).unwrap();
+        packed.truncate(length);
+        packed
+    }
+
+    fn streamed(packed: &[u8], size: u64) -> (Vec<u8>, Option<String>) {
+        // Three bytes at a time, so that states are carried over.
+        let slow = io::BufReader::with_capacity(3, packed);
+        let mut stream = Inflating::new(slow).exactly(size);
+        let mut data = Vec::new();
+        let read = stream.read_to_end(&mut data);
+        assert_eq!(read.is_err(), stream.failed.is_some());
+        (data, stream.into_failed())
+    }
+
+    #[test]
+    fn both_ways_give_the_same() {
+        let data: Vec<u8> =
+            (0..100_000_u32).map(|number| (number.wrapping_mul(number) >> 7) as u8).collect();
+        let packed = deflated(&data);
+        let mut at_once = Vec::new();
+        let size = data.len() as u64;
+        whole(&mut Decompressor::new(), &packed, size, size, &mut at_once).unwrap();
+        assert_eq!(at_once, data);
+        assert_eq!(streamed(&packed, size), (data, None));
+    }
+
+    #[test]
+    fn what_is_cut_off_or_of_another_size_is_an_error() {
+        let packed = deflated(b"some words, some words, some words");
+        for length in 0..packed.len() {
+            let cut = &packed[..length];
+            assert!(streamed(cut, 34).1.is_some(), "{length}");
+            let mut inflater = Decompressor::new();
+            assert!(whole(&mut inflater, cut, 34, 100, &mut Vec::new()).is_err(), "{length}");
+        }
+        for size in [0, 33, 35] {
+            assert!(streamed(&packed, size).1.is_some(), "{size}");
+            let mut inflater = Decompressor::new();
+            assert!(whole(&mut inflater, &packed, size, 100, &mut Vec::new()).is_err(), "{size}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_allocated_for_what_cannot_be() {
+        let mut inflater = Decompressor::new();
+        let mut into = Vec::new();
+        assert!(whole(&mut inflater, &[0; 10], 1 << 40, 1 << 20, &mut into).is_err());
+        assert!(whole(&mut inflater, &[0; 10], 1 << 20, 1 << 30, &mut into).is_err());
+        assert_eq!(into.capacity(), 0);
+    }
+}

@@ -1,0 +1,91 @@
+//! A pack and its index, mapped, and what is wrong with them as files.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use memmap2::Mmap;
+
+use crate::sources::git::pack::{Frame, Id, Index};
+
+/// A pack with an index that can be used.
+pub(super) struct Mapped {
+    path: PathBuf,
+    pack: Mmap,
+    index: Mmap,
+    frame: Frame,
+}
+
+impl Mapped {
+    /// Maps the pack at `path`. `None` if none of its objects can be found; what is wrong is a problem either way.
+    pub(super) fn open(path: PathBuf, problems: &mut Vec<(PathBuf, String)>) -> Option<Self> {
+        let mut none = |what: String| {
+            problems.push((path.clone(), format!("{what}: none of its objects were scanned")));
+        };
+        let index_path = path.with_extension("idx");
+        let index = map(&index_path)
+            .map_err(|error| none(format!("its index cannot be read: {error}")))
+            .ok()?;
+        let frame = match Index::parse(&index) {
+            Ok(parsed) => parsed.frame(),
+            Err(error) => {
+                none(error.to_string());
+                return None;
+            }
+        };
+        let pack = map(&path).map_err(|error| none(error.to_string())).ok()?;
+        let mapped = Self { path, pack, index, frame };
+        problems.extend(mapped.contradictions().map(|what| (mapped.path.clone(), what)));
+        Some(mapped)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn pack(&self) -> &[u8] {
+        &self.pack
+    }
+
+    pub(super) fn index(&self) -> Index<'_> {
+        Index::framed(&self.index, self.frame)
+    }
+
+    /// Whether an object is in it, be it readable or not.
+    pub(super) fn has(&self, id: &Id) -> bool {
+        self.index().find(id).is_some()
+    }
+
+    /// What pack and index say of each other that is not so. Objects are read all the same: most of them may be sound.
+    fn contradictions(&self) -> impl Iterator<Item = String> {
+        let index = self.index();
+        let (pack, count) = (self.pack(), index.len() as u64);
+        let head = pack.first_chunk::<12>();
+        let is_pack =
+            head.is_some_and(|head| head[..7] == *b"PACK\0\0\0" && matches!(head[7], 2 | 3));
+        let said =
+            head.map(|head| u64::from(u32::from_be_bytes([head[8], head[9], head[10], head[11]])));
+        [
+            (!is_pack).then(|| "not a pack of a version that is known".to_owned()),
+            said.filter(|said| is_pack && *said != count).map(|said| {
+                format!("it says it has {said} objects; its index has {count}, which were scanned")
+            }),
+            (!pack.ends_with(index.pack_checksum()))
+                .then(|| "its index is another pack's, or it was cut off or changed".to_owned()),
+            (!index.is_intact()).then(|| {
+                "its index does not match its own checksum: objects may be missing".to_owned()
+            }),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "packs and their indexes are written once and replaced whole, never changed"
+)]
+fn map(path: &Path) -> io::Result<Mmap> {
+    // SAFETY: git never changes or truncates a pack or an index in place; see the reason above.
+    unsafe { Mmap::map(&File::open(path)?) }
+}

@@ -1,0 +1,86 @@
+//! Single objects of a pack, each rebuilt from the start of its chain of deltas.
+
+use libdeflater::Decompressor;
+
+use super::entry::{self, Form, Header};
+use super::{Index, Kind, MAX_OBJECT, Object, PackError, STREAMED, TRAILER, delta, walk};
+use crate::model::blob::Content;
+use crate::sources::git::inflate;
+
+/// The buffers that single objects are rebuilt in.
+pub(crate) struct Single {
+    inflater: Decompressor,
+    object: Vec<u8>,
+    base: Vec<u8>,
+    delta: Vec<u8>,
+}
+
+impl Single {
+    pub(crate) fn new() -> Self {
+        Self {
+            inflater: Decompressor::new(),
+            object: Vec::new(),
+            base: Vec::new(),
+            delta: Vec::new(),
+        }
+    }
+
+    /// Hands the object at `position` of `index` to `worker`, if it is of a wanted kind.
+    pub(crate) fn read(
+        &mut self,
+        pack: &[u8],
+        index: Index<'_>,
+        position: usize,
+        worker: &mut impl FnMut(Object<'_>),
+    ) -> Result<(), PackError> {
+        let (chain, kind) = chain(pack, index, position)?;
+        let id = index.id(position);
+        let (root, deltas) = chain.split_last().expect("it ends at a whole object");
+        if deltas.is_empty() && kind == Kind::Blob && root.size > STREAMED {
+            return walk::stream(id, root.body, root.size, worker);
+        }
+        let Self { inflater, object, base, delta } = self;
+        inflate::whole(inflater, root.body, root.size, MAX_OBJECT, object)?;
+        for link in deltas.iter().rev() {
+            std::mem::swap(object, base);
+            inflate::whole(inflater, link.body, link.size, MAX_OBJECT, delta)?;
+            delta::apply(base, delta, object, MAX_OBJECT)?;
+        }
+        let size = object.len() as u64;
+        worker(Object { id, kind, size, data: Content::Bytes(object) });
+        Ok(())
+    }
+}
+
+/// An entry on the way from an object to the whole one that it is rebuilt from.
+struct Link<'a> {
+    body: &'a [u8],
+    size: u64,
+}
+
+/// The entries from an object to the whole one at the start of its chain.
+fn chain<'a>(
+    pack: &'a [u8],
+    index: Index<'_>,
+    position: usize,
+) -> Result<(Vec<Link<'a>>, Kind), PackError> {
+    let entries = &pack[..pack.len().saturating_sub(TRAILER)];
+    let mut offset = index.offset(position)?;
+    let mut links = Vec::new();
+    while links.len() <= index.len() {
+        let at = usize::try_from(offset).unwrap_or(usize::MAX);
+        let bytes = entries.get(at..).filter(|_| at > 0);
+        let bytes = bytes.ok_or(PackError::Corrupt("its entry lies outside of its pack"))?;
+        let Header { form, size, len } = entry::parse(bytes)?;
+        links.push(Link { body: &bytes[len..], size });
+        offset = match form {
+            Form::Whole(kind) => return Ok((links, kind)),
+            Form::OffsetDelta(distance) => offset.checked_sub(distance).unwrap_or(u64::MAX),
+            Form::IdDelta(id) => match index.find(&id) {
+                Some(position) => index.offset(position)?,
+                None => return Err(PackError::Corrupt("what it is a delta on is not in its pack")),
+            },
+        };
+    }
+    Err(PackError::Corrupt("it is, over others, a delta on itself"))
+}
