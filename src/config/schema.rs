@@ -38,6 +38,8 @@ pub struct Options {
     pub hidden: Option<bool>,
     /// Whether symbolic links are followed.
     pub follow: Option<bool>,
+    /// Whether what is escaped, encoded or written in pieces is looked into.
+    pub decode: Option<bool>,
     /// Paths never opened, in `.gitignore` syntax; relative to the directory of the file they stand in.
     pub exclude: Vec<Glob>,
     /// Larger files are named as not scanned.
@@ -84,7 +86,7 @@ pub struct Options {
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 25] = [
+const KEYS: [(&str, &str); 26] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
@@ -93,6 +95,7 @@ const KEYS: [(&str, &str); 25] = [
     ("ignore", TRUE_OR_FALSE),
     ("hidden", TRUE_OR_FALSE),
     ("follow", TRUE_OR_FALSE),
+    ("decode", TRUE_OR_FALSE),
     ("exclude", "must be a list of strings, each a pattern in .gitignore syntax"),
     ("max-file-size", SIZE),
     ("inline", TRUE_OR_FALSE),
@@ -350,11 +353,11 @@ mod tests {
         let options = Options::parse(
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
-             ignore = false\nhidden = false\nfollow = true\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             allow-incomplete = true\narchives = false\narchive-depth = 2\narchive-members = 3\n\
-             archive-member-size = '1K'\narchive-total-size = '2K'\narchive-ratio = 4\narchive-memory = 'none'\n\
-             archive-time = 5\ninline = false\nforeign = false\nshow-silenced = true\ncolor = 'never'\n\
-             quiet = true\nverbose = false\n",
+             ignore = false\nhidden = false\nfollow = true\ndecode = false\nexclude = ['*.lock', '/vendor/']\n\
+             max-file-size = '3M'\nallow-incomplete = true\narchives = false\narchive-depth = 2\n\
+             archive-members = 3\narchive-member-size = '1K'\narchive-total-size = '2K'\narchive-ratio = 4\n\
+             archive-memory = 'none'\narchive-time = 5\ninline = false\nforeign = false\nshow-silenced = true\n\
+             color = 'never'\nquiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -369,6 +372,7 @@ mod tests {
             ignore: Some(false),
             hidden: Some(false),
             follow: Some(true),
+            decode: Some(false),
             exclude: Vec::new(),
             max_file_size: Some(SizeLimit::Bytes(3 << 20)),
             inline: Some(false),

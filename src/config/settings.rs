@@ -225,6 +225,8 @@ pub struct Settings {
     pub hidden: bool,
     /// Whether symbolic links are followed.
     pub follow: bool,
+    /// Whether what is escaped, encoded or written in pieces is looked into.
+    pub decode: bool,
     /// Paths never opened.
     pub exclude: Vec<Exclude>,
     /// Files larger than this many bytes are not scanned, and named as such.
@@ -261,6 +263,7 @@ impl Default for Settings {
             ignore_files: true,
             hidden: true,
             follow: false,
+            decode: true,
             exclude: Vec::new(),
             max_file_size: None,
             min_confidence: Confidence::Medium,
@@ -302,6 +305,7 @@ impl Settings {
         set(&mut self.ignore_files, options.ignore);
         set(&mut self.hidden, options.hidden);
         set(&mut self.follow, options.follow);
+        set(&mut self.decode, options.decode);
         set(&mut self.max_file_size, options.max_file_size.map(SizeLimit::bytes));
         set(&mut self.min_confidence, options.min_confidence);
         set(&mut self.include_examples, options.include_examples);

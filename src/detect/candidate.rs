@@ -7,6 +7,7 @@ use crate::detect::context::names::{Name, Role, Strength};
 use crate::detect::score::placeholder::Reason;
 use crate::detect::score::shape::Shape;
 use crate::detect::validate::aws_key_id::Form;
+use crate::model::layer::Layer;
 use crate::model::secret::{Excerpt, Secret};
 use crate::model::span::{Position, Span};
 
@@ -105,6 +106,25 @@ impl Context {
     }
 }
 
+/// What tells a candidate from others of the same role: where it starts, and which of all that start there it is.
+/// Several do where something was decoded that has no places of its own, such as a compressed file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Spot {
+    /// The offset in the original blob.
+    pub(crate) start: u64,
+    /// The offset in what was decoded from there.
+    pub(crate) nth: u64,
+}
+
+/// How a value was wrapped.
+#[derive(Clone, Debug)]
+pub(crate) struct Wrapping {
+    /// The layers, the outermost first.
+    pub(crate) layers: Vec<Layer>,
+    /// The value's bytes as they stand in the blob's text.
+    pub(crate) raw: Secret,
+}
+
 /// A possible part of a credential.
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
@@ -112,6 +132,10 @@ pub(crate) struct Candidate {
     pub(crate) kind: Kind,
     /// Where it lies in the original blob.
     pub(crate) span: Span,
+    /// Its identity.
+    pub(crate) spot: Spot,
+    /// How it was wrapped, if it was.
+    pub(crate) wrapping: Option<Wrapping>,
     /// Where it starts.
     pub(crate) start: Position,
     /// The position after it.

@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::prefilter::{Case, Literal, Prefilter};
+use super::prefilter::{Case, Hit, Literal, Prefilter};
+use crate::decode::nested;
+use crate::model::layer::Layer;
 use crate::rules::load::RuleSet;
 use crate::rules::schema::{Matcher, Rule};
 
@@ -19,19 +21,31 @@ pub(crate) enum Owner {
     SessionToken,
     /// The pattern of the rule with this index.
     Pattern(usize),
+    /// A sign of something wrapped in this layer, that starts so many bytes before it.
+    Probe(Layer, usize),
+}
+
+/// Whether what is wrapped inside a text is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Probes {
+    On,
+    Off,
 }
 
 /// A rule set, ready for matching.
 pub(crate) struct Compiled {
     prefilter: Prefilter,
+    /// Looked for by themselves, so that the rules' literals can be found in the way that is best for them.
+    probes: Option<Prefilter>,
     owners: Vec<Owner>,
     patterns: Vec<Option<Pattern>>,
     secret_keys: bool,
+    looks_inside: bool,
 }
 
 impl Compiled {
     /// Prepares the prefilter; patterns wait.
-    pub(crate) fn new(rules: &RuleSet) -> Self {
+    pub(crate) fn new(rules: &RuleSet, probes: Probes) -> Self {
         let mut owners = Vec::new();
         let mut literals = Vec::new();
         for (index, rule) in rules.rules().iter().enumerate() {
@@ -49,17 +63,47 @@ impl Compiled {
             );
             owners.push(owner);
         }
+        let probe_literals = Self::probes(probes, &mut owners);
+        let together =
+            Prefilter::is_fast(literals.iter().chain(&probe_literals).map(|(_, literal)| literal));
+        let (literals, apart) = if together {
+            (literals.into_iter().chain(probe_literals).collect(), Vec::new())
+        } else {
+            (literals, probe_literals)
+        };
         Self {
             prefilter: Prefilter::new(literals),
+            probes: (!apart.is_empty()).then(|| Prefilter::new(apart)),
             owners,
             patterns: rules.rules().iter().map(Pattern::of).collect(),
             secret_keys: rules.by_matcher(Matcher::AwsSecretAccessKey).is_some(),
+            looks_inside: probes == Probes::On,
         }
     }
 
     /// Calls `hit` for each keyword in `text`, with its owner and its place.
     pub(crate) fn prefilter(&self, text: &[u8], mut hit: impl FnMut(Owner, usize)) {
-        self.prefilter.for_each_hit(text, |found| hit(self.owners[found.owner], found.at));
+        let mut hit = |found: Hit| hit(self.owners[found.owner], found.at);
+        self.prefilter.for_each_hit(text, &mut hit);
+        if let Some(probes) = &self.probes {
+            probes.for_each_hit(text, &mut hit);
+        }
+    }
+
+    fn probes(probes: Probes, owners: &mut Vec<Owner>) -> Vec<(usize, Literal<'static>)> {
+        if probes == Probes::Off {
+            return Vec::new();
+        }
+        let literal = |(bytes, layer, back): (&'static [u8], Layer, usize)| {
+            owners.push(Owner::Probe(layer, back));
+            (owners.len() - 1, Literal { bytes, case: Case::Sensitive })
+        };
+        nested::PROBES.into_iter().map(literal).collect()
+    }
+
+    /// Whether what is wrapped inside a text is looked for.
+    pub(crate) fn looks_inside(&self) -> bool {
+        self.looks_inside
     }
 
     /// Whether runs of 40 are looked for.

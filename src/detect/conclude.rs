@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::candidate::{Candidate, Kind};
+use super::candidate::{Candidate, Kind, Spot};
 use super::context::names::Role;
 use super::context::path;
 use super::pair::join::{Set, join};
@@ -51,17 +51,17 @@ pub(crate) fn conclude(blob: &Evidenced<'_>) -> Vec<Finding> {
 
 /// Candidates that are linked with a key ID, joined or not.
 fn ids_near(blob: &Evidenced<'_>) -> Vec<bool> {
-    let is_id: HashMap<u64, bool> = blob
+    let is_id: HashMap<Spot, bool> = blob
         .candidates
         .iter()
         .map(|candidate| {
             (
-                candidate.span.start,
+                candidate.spot,
                 candidate.kind.role() == Some(Role::Id) && candidate.placeholder.is_none(),
             )
         })
         .collect();
-    let mut near: std::collections::HashSet<u64> = std::collections::HashSet::new();
+    let mut near: std::collections::HashSet<Spot> = std::collections::HashSet::new();
     for link in blob.links {
         if is_id.get(&link.first) == Some(&true) {
             near.insert(link.second);
@@ -70,7 +70,7 @@ fn ids_near(blob: &Evidenced<'_>) -> Vec<bool> {
             near.insert(link.first);
         }
     }
-    blob.candidates.iter().map(|candidate| near.contains(&candidate.span.start)).collect()
+    blob.candidates.iter().map(|candidate| near.contains(&candidate.spot)).collect()
 }
 
 /// What was decided about a set of parts.
@@ -316,6 +316,8 @@ fn part(candidate: &Candidate, kind: PartKind, evidence: Vec<Evidence>) -> Part 
         end: candidate.end,
         evidence,
         excerpt: candidate.excerpt.clone(),
+        decoded: candidate.wrapping.as_ref().map(|w| w.layers.clone()).unwrap_or_default(),
+        raw: candidate.wrapping.as_ref().map(|wrapping| wrapping.raw.clone()),
     }
 }
 

@@ -99,6 +99,15 @@ pub(crate) fn inspect(
     Some(Inspected { kind: found.kind, range, shape, placeholder, context })
 }
 
+/// Whether a 40-character run is more than a digest, an identifier or a path: what its own characters say.
+pub(crate) fn may_be_secret(value: &[u8]) -> bool {
+    if lookalike::value_is_something_else(value) {
+        return false;
+    }
+    let shape = Shape::of(value);
+    shape.is_random() || shape.is_plausible()
+}
+
 /// A 40-character run goes through the filters in order of their cost: most runs are digests, identifiers and paths
 /// and are gone after the first two.
 fn secret(text: &[u8], range: Range<usize>, surrounds: &mut Surrounds<'_>) -> Option<Inspected> {

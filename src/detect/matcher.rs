@@ -6,10 +6,12 @@ use std::ops::Range;
 
 use super::candidate::Kind;
 use super::compile::{Compiled, Owner};
-use super::runs::{for_each_run, is_base64_class};
+use super::runs::{for_each_run, for_each_run_or_start, is_base64_class};
 use super::score::lookalike;
 use super::score::words::is_word_like;
 use super::validate::{aws_key_id, aws_session_token};
+use crate::decode::nested::{self, Hit};
+use crate::model::layer::Layer;
 
 /// A value of the right form, by its range in the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,32 +26,42 @@ const SECRET_LEN: usize = 40;
 /// How many bytes around a region the matchers of fixed length look at.
 const MARGIN: usize = 64;
 
-/// Finds every value that starts in `region` of `text`, sorted by place. Patterns that turn out not to compile are
-/// handed to `broken` with the parser's message.
+/// How many bytes before a region signs of something wrapped in it may stand.
+const MARGIN_OF_HITS: usize = nested::BESIDE + MARGIN;
+
+/// Finds every value that starts in `region` of `text`, sorted by place, and every sign of something wrapped there.
+/// Patterns that turn out not to compile are handed to `broken` with the parser's message.
 pub(crate) fn matches(
     rules: &Compiled,
     text: &[u8],
     region: Range<usize>,
     mut broken: impl FnMut(usize, String),
-) -> Vec<Match> {
-    let low = region.start.saturating_sub(MARGIN);
+) -> (Vec<Match>, Vec<Hit>) {
+    let looks_inside = rules.looks_inside();
+    let low = region.start.saturating_sub(if looks_inside { MARGIN_OF_HITS } else { MARGIN });
     let mut found = Vec::new();
     let mut take = |found_match: Option<Match>| {
         found.extend(found_match.filter(|found_match| region.contains(&found_match.range.start)));
     };
     let high = text.len().min(region.end.saturating_add(MARGIN));
     let mut patterns = Vec::new();
+    let (mut hits, mut beside) = (Vec::new(), Vec::new());
     rules.prefilter(&text[low..high], |owner, at| match owner {
         Owner::KeyId => {
             let id = key_id(text, low + at);
             take(id.as_ref().and_then(|id| secret_after_slash(text, id.range.end)));
             take(id);
+            beside.push(low + at);
         }
-        Owner::SessionToken => take(session_token(text, low + at)),
+        Owner::SessionToken => {
+            take(session_token(text, low + at));
+            beside.push(low + at);
+        }
+        Owner::Probe(layer, back) => hits.extend(Hit::of_probe(layer, low + at, back)),
         Owner::Pattern(index) => patterns.push((index, low + at)),
     });
     if rules.secret_keys() {
-        for_each_run(&text[low..high], |run| {
+        let found = |run: Range<usize>| {
             let range = low + run.start..low + run.end;
             // A run at the edge of what is looked at may be the end of a longer one. Digests are by far the most
             // common runs, so they go before anything is made of them.
@@ -57,7 +69,22 @@ pub(crate) fn matches(
             if !cut && !lookalike::is_hex(&text[range.clone()]) {
                 take(Some(Match { kind: Kind::SecretKey { random: false }, range }));
             }
-        });
+        };
+        if looks_inside {
+            let area = &text[low..high];
+            for_each_run_or_start(area, found, |start| {
+                // The run that is cut by the area's start is as long as it is in the text.
+                let cut =
+                    if start == 0 { &text[low.saturating_sub(nested::LONGEST)..low] } else { &[] };
+                let before = cut.iter().rev().take_while(|byte| is_base64_class(**byte)).count();
+                hits.extend(Hit::of_run(text, low + start - before));
+            });
+            let slashes = memchr::memmem::find_iter(area, nested::SLASH_PROBE);
+            hits.extend(slashes.filter_map(|at| Hit::of_probe(Layer::Escapes, low + at, 0)));
+            hits.extend(Hit::beside(&beside));
+        } else {
+            for_each_run(&text[low..high], found);
+        }
     }
     for (index, at) in patterns {
         match rules.pattern(index) {
@@ -71,7 +98,9 @@ pub(crate) fn matches(
     }
     found.sort_by_key(|found| (found.range.start, found.range.end));
     found.dedup();
-    found
+    hits.sort_unstable();
+    hits.dedup();
+    (found, hits)
 }
 
 /// The key ID whose prefix stands at `at`.

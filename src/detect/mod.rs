@@ -19,14 +19,15 @@ pub mod prefilter;
 pub mod runs;
 mod score;
 mod validate;
+mod wrapped;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use self::candidate::{Candidate, Kind};
-use self::compile::Compiled;
+use self::candidate::{Candidate, Kind, Spot, Wrapping};
+use self::compile::{Compiled, Probes};
 use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
 use self::context::surroundings::Sections;
@@ -34,6 +35,8 @@ use self::context::table::{self, Table};
 use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::Match;
 use self::pair::link::{self, End, Link, Rows, links};
+use self::wrapped::{Explorer, Frame, Wrapped};
+use crate::decode::nested::Hit;
 use crate::decode::text::{Encoding, View, boundary};
 use crate::model::blob::Origin;
 use crate::model::finding::Finding;
@@ -43,7 +46,7 @@ use crate::rules::load::RuleSet;
 use crate::rules::schema::Matcher;
 
 /// Text before a window's core that its detection may look at, in bytes.
-pub const MARGIN_BEFORE: usize = 16 * 1024;
+pub const MARGIN_BEFORE: usize = 24 * 1024;
 
 /// Text after a window's core that its detection may look at, in bytes: the reach of a pair, and after that the longest
 /// session token.
@@ -82,7 +85,13 @@ impl Detector {
             key_id: floor(Matcher::AwsAccessKeyId),
             secret: floor(Matcher::AwsSecretAccessKey),
         };
-        Self { compiled: Compiled::new(&rules), floors, rules, now: None }
+        Self { compiled: Compiled::new(&rules, Probes::On), floors, rules, now: None }
+    }
+
+    /// Takes texts as they stand: nothing that is escaped, encoded or written in pieces is looked into.
+    #[must_use]
+    pub fn without_decoding(self) -> Self {
+        Self { compiled: Compiled::new(&self.rules, Probes::Off), ..self }
     }
 
     /// Judges expiry times that stand beside temporary credentials by `now`.
@@ -128,6 +137,7 @@ pub struct BlobScan<'d> {
     low_left_out: u64,
     depends_on_path: bool,
     over_limit: bool,
+    nested_over_limit: bool,
 }
 
 impl<'d> BlobScan<'d> {
@@ -147,6 +157,7 @@ impl<'d> BlobScan<'d> {
             low_left_out: 0,
             depends_on_path: false,
             over_limit: false,
+            nested_over_limit: false,
         }
     }
 
@@ -165,15 +176,18 @@ impl<'d> BlobScan<'d> {
             return;
         }
         let region = core.start..text.len().min(core.end.saturating_add(link::REACH));
-        let found = matcher::matches(&self.detector.compiled, text, region, |rule, message| {
-            self.broken.entry(rule).or_insert(message);
-        });
-        if self.head.is_none() && !(last && found.is_empty()) {
+        let (found, hits) =
+            matcher::matches(&self.detector.compiled, text, region, |rule, message| {
+                self.broken.entry(rule).or_insert(message);
+            });
+        let is_empty = found.is_empty() && hits.is_empty();
+        if self.head.is_none() && !(last && is_empty) {
             self.head =
                 Some(text[core.start..text.len().min(core.start + table::HEAD_LEN)].to_vec());
         }
         let mut passed = core.start;
-        if !found.is_empty() {
+        let mut ids = Vec::new();
+        if !is_empty {
             let table = self.head.as_deref().and_then(Table::parse);
             let surrounds = Surrounds {
                 path: self.origin.own_path(),
@@ -184,21 +198,29 @@ impl<'d> BlobScan<'d> {
             let inspected = self.inspect(text, &found, &core, surrounds);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
             self.link(view, &inspected, &core, rows);
-            for one in inspected.into_iter().filter(|one| core.contains(&one.range.start)) {
-                self.value_bytes += one.range.len();
+            let seen = self.look_inside(view, &core, &hits, table.as_ref());
+            ids.extend(
+                seen.iter()
+                    .filter(|one| one.inspected.kind.role() == Some(Role::Id))
+                    .map(|one| one.outer.start),
+            );
+            let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
+            for one in wrapped::merge(text, plain, seen) {
+                self.value_bytes += one.value.len();
                 if self.value_bytes > MAX_VALUE_BYTES {
                     self.over_limit = true;
                     return;
                 }
-                self.lines.advance(&text[passed..one.range.start]);
-                passed = one.range.start;
+                self.lines.advance(&text[passed..one.outer.start]);
+                passed = one.outer.start;
                 self.keep(view, one);
             }
         }
         if !last {
             self.lines.advance(&text[passed..core.end]);
-            let ids = found.iter().filter(|found| found.kind.role() == Some(Role::Id));
-            let last_id = ids.map(|id| id.range.start).rfind(|at| core.contains(at));
+            let plain = found.iter().filter(|found| found.kind.role() == Some(Role::Id));
+            ids.extend(plain.map(|id| id.range.start));
+            let last_id = ids.into_iter().filter(|at| core.contains(at)).max();
             let since_before = self.since_id.map(|since| since + core.len());
             self.since_id = last_id.map(|at| core.end - at).or(since_before);
         }
@@ -252,6 +274,39 @@ impl<'d> BlobScan<'d> {
         inspected
     }
 
+    /// What is wrapped in the text and starts in the core.
+    fn look_inside(
+        &mut self,
+        view: &View<'_>,
+        core: &Range<usize>,
+        hits: &[Hit],
+        table: Option<&Table>,
+    ) -> Vec<Wrapped> {
+        if hits.is_empty() {
+            return Vec::new();
+        }
+        let mut explorer = Explorer {
+            compiled: &self.detector.compiled,
+            path: self.origin.path(),
+            floors: self.detector.floors,
+            original: &|at| view.original(at),
+            core_start: core.start,
+            since_id: self.since_id,
+            room: wrapped::room(view.text().len()),
+            seen: Vec::new(),
+            links: Vec::new(),
+            over_limit: false,
+        };
+        explorer.explore(&Frame::outermost(view.text(), core), hits, table);
+        self.nested_over_limit |= explorer.over_limit;
+        self.links.append(&mut explorer.links);
+        let mut seen = explorer.seen;
+        let room = MAX_CANDIDATES.saturating_sub(self.candidates.len());
+        self.over_limit |= seen.len() > room;
+        seen.truncate(room);
+        seen
+    }
+
     fn link(&mut self, view: &View<'_>, inspected: &[Inspected], core: &Range<usize>, rows: Rows) {
         let ends: Vec<End<'_>> = inspected
             .iter()
@@ -260,23 +315,30 @@ impl<'d> BlobScan<'d> {
                 Some(End { role: one.kind.role()?, range: one.range.clone(), name })
             })
             .collect();
-        self.links.extend(links(view.text(), &ends, core, rows, |at| view.original(at)));
+        self.links.extend(links(view.text(), &ends, core, rows, |range| Spot {
+            start: view.original(range.start),
+            nth: 0,
+        }));
     }
 
     /// Keeps what was seen of a value; the line cursor stands at its start.
-    fn keep(&mut self, view: &View<'_>, one: Inspected) {
+    fn keep(&mut self, view: &View<'_>, seen: Wrapped) {
         let text = view.text();
-        let value = &text[one.range.clone()];
+        let Wrapped { inspected: one, outer, nth, value, layers } = seen;
+        let raw = &text[outer.clone()];
         let start = self.lines.position();
         let mut after = self.lines.clone();
-        after.advance(value);
+        after.advance(raw);
+        let span = Span::new(view.original(outer.start), view.original(outer.end));
         self.candidates.push(Candidate {
             kind: one.kind,
-            span: Span::new(view.original(one.range.start), view.original(one.range.end)),
+            span,
+            spot: Spot { start: span.start, nth },
+            wrapping: (!layers.is_empty()).then(|| Wrapping { layers, raw: Secret::new(raw) }),
             start,
             end: after.position(),
-            value: Secret::new(value),
-            excerpt: excerpt(text, &one.range, start.column),
+            value,
+            excerpt: excerpt(text, &outer, start.column),
             shape: one.shape,
             placeholder: one.placeholder,
             context: one.context,
@@ -297,6 +359,12 @@ impl<'d> BlobScan<'d> {
                 "more than {MAX_CANDIDATES} possible parts of credentials, or {MAX_VALUE_BYTES} bytes of them: the \
                  rest of it was not scanned"
             ));
+        }
+        if self.nested_over_limit {
+            shortcomings.push(
+                "too much is wrapped in it to be decoded whole: not all of that was scanned"
+                    .to_owned(),
+            );
         }
         if self.candidates.is_empty() {
             let depends_on_path = self.depends_on_path;

@@ -48,7 +48,17 @@ static CLASS: [bool; 256] = {
 /// be `=` (the padding of some other base64 text). An escape that is glued to the left of a run is no part of it:
 /// `\n` and its like, `\xHH`, `\uHHHH`, `%HH`, the `=3D` of mails, the colour of a terminal (`[1;33m`), and the `+` at
 /// the start of a line of a diff are taken off a run that is longer than 40 by just that.
-pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
+pub fn for_each_run(text: &[u8], found: impl FnMut(Range<usize>)) {
+    for_each_run_or_start(text, found, |_| {});
+}
+
+/// The same, and calls `start` with the start of each run of at least 40 base64-class bytes, in the same order:
+/// something else may be wrapped in it. A run that has been found is not passed over: it is both.
+pub fn for_each_run_or_start(
+    text: &[u8],
+    mut found: impl FnMut(Range<usize>),
+    mut start_of_long: impl FnMut(usize),
+) {
     let mut earliest_start = 0;
     while let Some(inside) = window_in_class(text, earliest_start) {
         let after = inside + WINDOW;
@@ -57,11 +67,15 @@ pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
         if known_end - inside > KEY_LEN + LONGEST_ESCAPE {
             // Too long whatever its ends are. Its end lies in the window that stopped the count, so the next run
             // starts there or later.
+            start_of_long(inside - leading_in_class(text[earliest_start..inside].iter().rev()));
             earliest_start = known_end;
             continue;
         }
         let start = inside - leading_in_class(text[earliest_start..inside].iter().rev());
         let end = known_end + leading_in_class(text[known_end..].iter());
+        if end - start >= KEY_LEN {
+            start_of_long(start);
+        }
         if let Some(extra) = (end - start).checked_sub(KEY_LEN)
             && text.get(end) != Some(&b'=')
             && is_escape(text, start, extra)

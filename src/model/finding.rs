@@ -9,6 +9,7 @@ use sha2::Sha256;
 
 use super::blob::Origin;
 use super::history::History;
+use super::layer::Layer;
 use super::secret::{Excerpt, Secret};
 use super::span::{Position, Span};
 
@@ -192,6 +193,10 @@ pub struct Part {
     pub evidence: Vec<Evidence>,
     /// The line it stands in.
     pub excerpt: Excerpt,
+    /// What was undone to see it, the outermost layer first; empty for what stands in clear.
+    pub decoded: Vec<Layer>,
+    /// Its bytes as they stand in the line, where that is not in clear.
+    pub raw: Option<Secret>,
 }
 
 /// Whether a finding is a leak or only looks like one.

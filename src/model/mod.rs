@@ -7,6 +7,7 @@ pub mod blob;
 pub mod coverage;
 pub mod finding;
 pub mod history;
+pub mod layer;
 pub mod secret;
 pub mod silenced;
 pub mod span;

@@ -20,6 +20,7 @@ use super::{Listing, Options, Report, percent_encoded};
 use crate::model::blob;
 use crate::model::coverage::{self, LeftOut, ProblemKind};
 use crate::model::finding::{self, Class, Confidence, Evidence, PartKind, Severity};
+use crate::model::layer::Layer;
 use crate::model::silenced as model;
 use crate::model::span::Span;
 
@@ -366,6 +367,9 @@ struct Part {
     span: Span,
     /// What speaks for or against it, in words.
     evidence: Vec<String>,
+    /// What it is wrapped in, the outermost first. Absent for what stands in clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decoded: Option<Vec<Layer>>,
 }
 
 impl Part {
@@ -381,6 +385,7 @@ impl Part {
             end_column: part.end.column,
             span: part.span,
             evidence: words(&part.evidence, redactor),
+            decoded: (!part.decoded.is_empty()).then(|| part.decoded.clone()),
         }
     }
 }

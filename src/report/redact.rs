@@ -53,7 +53,7 @@ impl Redactor {
                 .into_iter()
                 .flat_map(|finding| &finding.parts)
                 // A log can hold one token thousands of times.
-                .map(|part| &part.value)
+                .flat_map(|part| std::iter::once(&part.value).chain(&part.raw))
                 .collect::<BTreeSet<&Secret>>()
                 .into_iter()
                 .flat_map(|value| ends_of(value.expose()))
@@ -351,6 +351,8 @@ mod tests {
             end: Position { line: 2, column: column(range.end) },
             evidence: Vec::new(),
             excerpt: Excerpt::new(line.as_bytes(), range, first_column, cut),
+            decoded: Vec::new(),
+            raw: None,
         }
     }
 

@@ -14,14 +14,16 @@ use keylint::config::settings::Settings;
 use keylint::detect::Detector;
 use keylint::model::finding::{Finding, PartKind};
 use keylint::rules::load::RuleSet;
-use keylint::rules::placeholder::{Expansion, Kind, expand};
+use keylint::rules::placeholder::{Expansion, Kind};
 use keylint::scan::{self, Input};
+
+use crate::encodings::unfold;
 
 /// A file of `fixtures/<provider>/`, not expanded.
 pub(crate) struct Fixture {
     /// Its path below the provider's folder, so that no folder's name takes part in what is found.
     pub(crate) path: PathBuf,
-    /// Its text.
+    /// Its text, with placeholders and with the directives of [`unfold`].
     pub(crate) text: String,
 }
 
@@ -91,7 +93,7 @@ impl Fixture {
             Encoding::Crlf => self.text.replace('\n', "\r\n"),
             Encoding::AsIs | Encoding::Utf16 => self.text.clone(),
         };
-        let (text, expansions) = expand(&renumbered(&text, round));
+        let (text, expansions) = unfold(&renumbered(&text, round));
         let place = |offset: usize| match encoding {
             Encoding::AsIs | Encoding::Crlf => offset as u64,
             Encoding::Utf16 => utf16(&text[..offset]).len() as u64,

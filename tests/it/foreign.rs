@@ -248,6 +248,10 @@ fn every_format_silences_what_it_says_and_not_what_comes_near() {
             let by = case.silences.contains(&file).then(|| case.form.to_owned());
             assert_eq!(found[file], by, "{file} with {}", case.file);
         }
+        // A report holds the values that it knows.
+        assert!(
+            found.values().filter(|by| by.is_none()).count() == TREE.len() - case.silences.len()
+        );
         for (path, change) in case.misses {
             let sandbox = tree();
             sandbox.write(case.place, &text);
@@ -388,4 +392,80 @@ fn a_renamed_file_keeps_its_kingfisher_entry() {
     sandbox.write(case.place, &digested(&data(case.file)));
     fs::rename(sandbox.path("app.py"), sandbox.path("renamed.py")).unwrap();
     assert_eq!(scan(&sandbox, case)["renamed.py"].as_deref(), Some(case.form));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_every_scan_with_status_2() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("app.py", COPY);
+    sandbox.git("add .");
+    sandbox.write(".gitleaksignore", "\nnonsense\n");
+    for line in ["scan", "scan app.py", "staged", "history"] {
+        sandbox.run(line).expect(2).complains(".gitleaksignore:2: expected `file:rule:line`");
+    }
+    sandbox.run("scan --no-foreign").expect(1);
+    sandbox.write("keylint.toml", "foreign = false\n");
+    sandbox.run("scan").expect(1);
+    fs::remove_file(sandbox.path(".gitleaksignore")).unwrap();
+    sandbox.directory(".gitleaksignore");
+    sandbox.run("scan --foreign").expect(2).complains(".gitleaksignore: cannot be read");
+}
+
+#[test]
+fn files_at_the_root_count_from_wherever_keylint_is_run() {
+    let sandbox = tree();
+    sandbox.write(".gitallowed", "^cfg/settings\\.py:[23]:\n");
+    sandbox.keylint(["scan"]).current_dir("cfg").run().expect(0);
+    sandbox.keylint(["scan", "settings.py"]).current_dir("cfg").run().expect(0);
+    sandbox.keylint(["scan", "../app.py"]).current_dir("cfg").run().expect(1);
+    // A file of the name in a subdirectory has no say.
+    sandbox.write("cfg/.gitallowed", ".\n");
+    fs::remove_file(sandbox.path(".gitallowed")).unwrap();
+    sandbox.keylint(["scan"]).current_dir("cfg").run().expect(1);
+}
+
+#[test]
+fn an_entry_about_a_commit_holds_in_that_commit() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("start", "");
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m start");
+    sandbox.write("app.py", &data("tree/app.py"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m keys");
+    let commit = sandbox.git("rev-parse HEAD");
+    let entries = data("gitleaks/commits.gitleaksignore").replace("{{commit}}", commit.trim());
+    sandbox.write(".gitleaksignore", &entries);
+    sandbox.run("diff HEAD~1..HEAD").expect(0).says(".gitleaksignore (1)");
+    sandbox.run("history").expect(0).says(".gitleaksignore (1)");
+    // Gitleaks knows no commit in a tree.
+    sandbox.run("scan").expect(1);
+    sandbox.write(".gitleaksignore", &entries.replace(&commit[..1], "x"));
+    sandbox.run("diff HEAD~1..HEAD").expect(1);
+    sandbox.git("commit --quiet --amend -m again");
+    sandbox.write(".gitleaksignore", &entries);
+    sandbox.run("diff HEAD~1..HEAD").expect(1);
+}
+
+#[test]
+fn only_entries_that_are_certainly_about_aws_keys_can_be_unused() {
+    let sandbox = tree();
+    sandbox.write(".secrets.baseline", &digested(&data("detect-secrets/.secrets.baseline")));
+    sandbox.write("app.py", "nothing\n");
+    sandbox.write("cfg/settings.py", "nothing\n");
+    let unused = sandbox.run("scan --report-unused --format json").expect(0).json();
+    let whats: Vec<&str> = unused["unused"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["suppression"]["what"].as_str().unwrap())
+        .collect();
+    assert_eq!(whats.len(), 4, "{whats:?}");
+    assert!(whats.iter().all(|what| what.contains("AWS Access Key")), "{whats:?}");
+    // A bare digest may be that of a password.
+    sandbox.write(".betterleaksignore", &format!("{}\n", "0".repeat(64)));
+    let unused = sandbox.run("scan --report-unused --format json").expect(0).json();
+    assert_eq!(unused["unused"].as_array().unwrap().len(), 4);
 }

@@ -10,6 +10,7 @@ mod bad_input; // input that cannot be read, or not whole, or should not be
 mod baseline; // what baselines know, and what their file looks like
 mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
+mod encodings; // encoders to wrap texts with
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
 mod foreign; // other tools' comments, ignore files and baselines: what they silence, and what not
 mod formats; // from bytes on disk to places in reports, in every encoding, through the binary
@@ -33,3 +34,4 @@ mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
 mod triage; // findings gone through one by one, with answers from a pipe
 mod windows; // windows and threads make no difference
+mod wrapped; // credentials that do not stand in clear

@@ -131,6 +131,25 @@ fn repositories_of_sha256_are_an_error() {
     let sandbox = Sandbox::new();
     let repository = make(&sandbox, "sha256");
     assert!(probe::objects(&repository, 1).is_err());
+    let complaint = "object ids are SHA-256, which keylint cannot read: nothing was scanned";
+    sandbox.keylint(["history", repository.to_str().unwrap()]).run().expect(2).complains(complaint);
+}
+
+/// While a push waits for its hooks, git has what it brings in a directory of its own.
+#[test]
+fn objects_of_the_environment_are_read() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.git("init --quiet elsewhere");
+    let text = "aws_access_key_id = {{aws-access-key-id:1}}\n";
+    sandbox.write("elsewhere/keys", text);
+    sandbox.git("-C elsewhere hash-object -w keys");
+    let objects = sandbox.path("elsewhere/.git/objects");
+    sandbox.run("history").expect(0);
+    for name in ["GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"] {
+        let run = sandbox.keylint(["history"]).env(name, objects.to_str().unwrap()).run();
+        run.expect(1).says("scanned 1 file,");
+    }
 }
 
 /// A repository with a pack of several objects and the path of that pack.

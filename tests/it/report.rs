@@ -136,6 +136,8 @@ fn part(text: &[u8], kind: PartKind, range: Range<usize>) -> Part {
             position(text, line.start).column,
             cut,
         ),
+        decoded: Vec::new(),
+        raw: None,
     }
 }
 

@@ -13,11 +13,13 @@ use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input, Outcome};
 use proptest::prelude::*;
 
+use crate::encodings::unfold;
+
 /// Pieces of text: a credential of each shape, and what stands between.
 fn pieces() -> impl Strategy<Value = String> {
     let filler = (1usize..3000).prop_map(|len| "let x = call(b[i], \"é\");\n".repeat(len / 24 + 1));
     let long_line = (1usize..9000).prop_map(|len| "abc-DEF.012,".repeat(len / 12));
-    let credential = (0u32..9, 0usize..7).prop_map(|(number, shape)| {
+    let credential = (0u32..9, 0usize..14).prop_map(|(number, shape)| {
         let shapes = [
             "[profile p]\naws_access_key_id = {{aws-access-key-id:N}}\naws_secret_access_key = {{aws-secret-access-key:N}}\n",
             "connect('{{aws-access-key-id:N}}', '{{aws-secret-access-key:N}}')\n",
@@ -27,6 +29,15 @@ fn pieces() -> impl Strategy<Value = String> {
             "secret_key: {{aws-secret-access-key:N}}\r\n",
             " {{aws-secret-access-key:N}} ",
             "token={{aws-session-token:N}}&",
+            "data:\n  aws_access_key_id: {{base64|{{aws-access-key-id:N}}}}\n  aws_secret_access_key: \
+             {{base64|{{aws-secret-access-key:N}}}}\n",
+            "{\"id\":\"{{aws-access-key-id:N}}\",\"secret_key\":\"{{unicode|{{aws-secret-access-key:N}}}}\"}",
+            "\"{{json|{\"AccessKeyId\":\"{{aws-temporary-key-id:N}}\",\"Token\":\"{{aws-session-token:N}}\"}}}\"",
+            "s3://{{aws-access-key-id:N}}:{{percent|{{aws-secret-access-key:N}}}}@x ",
+            "x {{base64|[default]\naws_access_key_id = {{aws-access-key-id:N}}\naws_secret_access_key = \
+             {{percent|{{aws-secret-access-key:N}}}}\n}}",
+            "key = '{{cut:4:' + '|{{aws-access-key-id:N}}}}'\nsecret = '{{cut:9:' + '|{{aws-secret-access-key:N}}}}'\n",
+            "{{hex|aws_access_key_id={{aws-access-key-id:N}} secret_key={{aws-secret-access-key:N}}}}\n",
         ];
         shapes[shape].replace('N', &number.to_string())
     });
@@ -74,7 +85,7 @@ proptest! {
     ) {
         let mut text = String::new();
         for piece in &pieces {
-            text.push_str(&expand(piece).0);
+            text.push_str(&unfold(piece).0);
         }
         let bytes: Vec<u8> = if wide {
             [0xfeffu16].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()

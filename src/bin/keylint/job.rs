@@ -52,6 +52,7 @@ pub(crate) fn run(
     let mut suppressions = resolved.suppressions(baseline.as_deref())?;
     let settings = resolved.settings;
     let detector = Detector::new(rules).at(SystemTime::now());
+    let detector = if settings.decode { detector } else { detector.without_decoding() };
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let progress = Arc::default();
     let display = Display::start(&progress, settings.presentation.verbosity != Verbosity::Quiet);

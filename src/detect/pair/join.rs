@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::assign::{Edge, assign};
 use super::link::{Link, MAX_COST, UNIT};
-use crate::detect::candidate::{Candidate, Kind, OtherName};
+use crate::detect::candidate::{Candidate, Kind, OtherName, Spot};
 use crate::detect::context::names::{Role, Strength};
 use crate::detect::score::placeholder::Reason;
 
@@ -22,17 +22,15 @@ const BESIDE: u32 = 60 * UNIT;
 
 /// Joins candidates (sorted by place) to sets. Every AWS candidate is in exactly one set.
 pub(crate) fn join(candidates: &[Candidate], links: &[Link]) -> Vec<Set> {
-    let index: HashMap<(u64, Role), usize> = candidates
+    let index: HashMap<(Spot, Role), usize> = candidates
         .iter()
         .enumerate()
-        .filter_map(|(index, candidate)| {
-            Some(((candidate.span.start, candidate.kind.role()?), index))
-        })
+        .filter_map(|(index, candidate)| Some(((candidate.spot, candidate.kind.role()?), index)))
         .collect();
-    let at = |start: u64| -> Vec<usize> {
+    let at = |place: Spot| -> Vec<usize> {
         [Role::Id, Role::Secret, Role::Token]
             .iter()
-            .filter_map(|role| index.get(&(start, *role)).copied())
+            .filter_map(|role| index.get(&(place, *role)).copied())
             .collect()
     };
     let mut pairs = Vec::new();

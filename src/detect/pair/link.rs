@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::detect::candidate::Spot;
 use crate::detect::context::lines::{Line, is_section_header, line_at};
 use crate::detect::context::names::{Name, Role, Strength};
 
@@ -28,10 +29,10 @@ const WRAPPING: usize = 4;
 /// What joining two candidates costs; see [`Between::cost`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Link {
-    /// Start of the earlier one in the original blob.
-    pub(crate) first: u64,
-    /// Start of the later one.
-    pub(crate) second: u64,
+    /// The earlier one.
+    pub(crate) first: Spot,
+    /// The later one.
+    pub(crate) second: Spot,
     /// Never above [`MAX_COST`].
     pub(crate) cost: u32,
 }
@@ -62,13 +63,13 @@ pub(crate) enum Rows {
 }
 
 /// Links between the candidates `ends` (in order of place) of `text`, from each that starts in `core` to those after
-/// it. `original` leads from a text offset to the blob's.
+/// it. `place` says which candidate stands at an offset of the text.
 pub(crate) fn links(
     text: &[u8],
     ends: &[End<'_>],
     core: &Range<usize>,
     rows: Rows,
-    original: impl Fn(usize) -> u64,
+    place: impl Fn(&Range<usize>) -> Spot,
 ) -> Vec<Link> {
     let mut links = Vec::new();
     for (index, first) in ends.iter().enumerate().filter(|(_, end)| core.contains(&end.range.start))
@@ -86,8 +87,8 @@ pub(crate) fn links(
                 partners += 1;
                 if let Some(cost) = between.cost(text, first, second, rows) {
                     links.push(Link {
-                        first: original(first.range.start),
-                        second: original(second.range.start),
+                        first: place(&first.range),
+                        second: place(&second.range),
                         cost,
                     });
                 }
@@ -249,7 +250,7 @@ impl Between {
             Names::Resemble => 5,
             Names::Match | Names::Unknown => 0,
         };
-        let apart = (second.range.start - first.range.end).saturating_sub(self.values);
+        let apart = second.range.start.saturating_sub(first.range.end + self.values);
         let bytes = apart.min(FAR) as u32;
         Some((UNIT * units + BYTE * bytes + bytes * bytes).min(MAX_COST))
     }
@@ -309,6 +310,10 @@ fn line_start(text: &[u8], at: usize) -> usize {
 mod tests {
     use super::*;
 
+    fn place(at: usize) -> Spot {
+        Spot { start: at as u64, nth: 0 }
+    }
+
     /// Links of a text in which `I` and `S` between `<` and `>` stand for an ID and a secret.
     fn costs(text: &str) -> Vec<Option<u32>> {
         let text = text.as_bytes();
@@ -319,10 +324,10 @@ mod tests {
                 name: None,
             })
             .collect();
-        let links = links(text, &ends, &(0..text.len()), Rows::Lines, |at| at as u64);
+        let links = links(text, &ends, &(0..text.len()), Rows::Lines, |range| place(range.start));
         (1..ends.len())
             .map(|second| {
-                let wanted = (ends[second - 1].range.start as u64, ends[second].range.start as u64);
+                let wanted = (place(ends[second - 1].range.start), place(ends[second].range.start));
                 links.iter().find(|link| (link.first, link.second) == wanted).map(|link| link.cost)
             })
             .collect()
@@ -357,9 +362,13 @@ mod tests {
                 .into_iter()
                 .map(|(at, role)| End { role, range: at..at + 1, name: None })
                 .collect();
-        let links = links(text, &ends, &(0..8), Rows::Lines, |at| at as u64);
+        let links = links(text, &ends, &(0..8), Rows::Lines, |range| place(range.start));
         let cost = |first, second| {
-            links.iter().find(|link| (link.first, link.second) == (first, second)).unwrap().cost
+            links
+                .iter()
+                .find(|link| (link.first, link.second) == (place(first), place(second)))
+                .unwrap()
+                .cost
         };
         assert!(cost(0, 4) + cost(2, 6) < cost(0, 6) + cost(2, 4));
     }

@@ -14,8 +14,9 @@ pub(super) struct Few {
 }
 
 impl Few {
-    /// With more patterns than this [`Windows`](super::windows::Windows) is faster.
-    const MOST: usize = 32;
+    /// With more patterns than this [`Windows`](super::windows::Windows) is as fast: the searcher for 64 is several
+    /// times slower.
+    pub(super) const MOST: usize = 48;
 
     /// Prepares literals that are sorted, or declines: too many, ignoring case, or a processor without vector code.
     pub(super) fn new(literals: &[(Literal<'_>, usize)]) -> Option<Self> {

@@ -1,7 +1,7 @@
 //! Where in a text do the literals of the rules stand? Nothing else of a rule is looked for before one of its literals
 //! is found, so this runs over every byte and decides how fast a scan is.
 //!
-//! Two searchers: `few` for up to 32 literals none of which ignores case, `windows` for anything else.
+//! Two searchers: `few` for up to 48 literals none of which ignores case, `windows` for anything else.
 //!
 //! # Why not one automaton
 //!
@@ -96,6 +96,15 @@ impl Prefilter {
             Some(few) => Searcher::Few(few),
             None => Searcher::Windows(Box::new(Windows::new(&literals))),
         })
+    }
+
+    /// Whether these literals, all together, are found in the faster of the two ways.
+    pub(crate) fn is_fast<'a>(literals: impl Iterator<Item = &'a Literal<'a>>) -> bool {
+        let mut literals: Vec<&Literal<'_>> = literals.collect();
+        literals.sort_unstable();
+        literals.dedup();
+        literals.len() <= Few::MOST
+            && literals.iter().all(|literal| literal.case == Case::Sensitive)
     }
 
     /// Calls `hit` for every occurrence of every literal in `text`, overlapping ones included, once for each owner.

@@ -4,6 +4,7 @@ use crate::detect::candidate::{Candidate, Context, Kind, NamedBy, OtherName};
 use crate::detect::context::names::{Role, Strength};
 use crate::detect::validate::aws_key_id::Form;
 use crate::model::finding::{Confidence, Evidence, PartKind};
+use crate::model::layer::Layer;
 
 /// A partner that a candidate was joined with.
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +24,7 @@ pub(crate) fn grade(
     id_near: bool,
 ) -> (Confidence, Vec<Evidence>) {
     let mut evidence = vec![shape(candidate)];
+    evidence.extend(wrapped(candidate));
     evidence.extend(beside(&candidate.context));
     evidence.extend(partners.iter().map(pairing));
     let confidence = match candidate.kind {
@@ -122,6 +124,11 @@ fn shape(candidate: &Candidate) -> Evidence {
         }
         Kind::Pattern(_) => format!("matches the rule's pattern, entropy {entropy:.2}"),
     })
+}
+
+fn wrapped(candidate: &Candidate) -> Option<Evidence> {
+    let wrapping = candidate.wrapping.as_ref()?;
+    Some(Evidence::new(format!("wrapped in {}", Layer::path(&wrapping.layers))))
 }
 
 fn beside(context: &Context) -> Vec<Evidence> {

@@ -30,6 +30,11 @@ pub enum GitError {
         "the repository belongs to another user: `git config --global --add safe.directory PATH` trusts it"
     )]
     Owner,
+    /// Its object ids are not SHA-1.
+    #[error(
+        "the repository's object ids are SHA-256, which keylint cannot read: nothing was scanned"
+    )]
+    ObjectFormat,
     /// It has no index, because it has no working tree.
     #[error("a bare repository has no index, so nothing is staged in it")]
     Bare,
@@ -149,6 +154,8 @@ fn not_opened(error: git2::Error, missing: impl Fn() -> GitError) -> GitError {
     match error.code() {
         ErrorCode::NotFound => missing(),
         ErrorCode::Owner => GitError::Owner,
+        // libgit2 has no code for it.
+        _ if error.message().contains("object format") => GitError::ObjectFormat,
         _ => GitError::while_("the repository cannot be opened")(error),
     }
 }

@@ -14,10 +14,16 @@ use super::dialect::Dialect;
 use super::list::{Concern, ForeignList};
 use super::pattern::{Allow, Compiler, Condition, Pattern, Target};
 
+/// More than any configuration holds; a tree of it takes many times its size.
+const MAX_BYTES: usize = 4 << 20;
+
 type Value<'t> = Spanned<DeValue<'t>>;
 
 /// Reads the file. Gives the path of the file that it extends, as written, and the line.
 pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<Option<(u64, PathBuf)>, Problem> {
+    if text.len() > MAX_BYTES {
+        return Err((1, format!("it is larger than {} MiB", MAX_BYTES >> 20)));
+    }
     let root = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
         (line_of(text, at), format!("not TOML: {}", error.message()))

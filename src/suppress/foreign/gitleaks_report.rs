@@ -1,7 +1,8 @@
 //! A JSON report of gitleaks, given as a baseline.
 //!
 //! gitleaks holds every field against the finding, so that its baselines break with each edit. Here a finding is known
-//! if rule, file and value are; only a redacted report, which holds no values, is held against lines and commits.
+//! if rule, file and value are; only a redacted report, which holds no values, is held against lines and commits. The
+//! report itself may lie in the tree with the values in it: gitleaks does not look there, and here they are known there.
 
 use serde::Deserialize;
 
@@ -33,6 +34,7 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
     let findings: Vec<Finding> =
         serde_json::from_str(text).map_err(|error| json_problem(&error, "a gitleaks report"))?;
     let mut lines = Lines::new(text);
+    let own = list.own_path();
     for finding in findings {
         let line = lines.of_next("\"RuleID\"");
         let Some(concern) = Concern::of_gitleaks_rule(&finding.rule) else {
@@ -57,8 +59,10 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
         if is_redacted {
             list.at_line(entry, &finding.file, finding.start_line, commit.as_deref(), concern);
         } else {
-            let scope = Scope::File(normal(&finding.file).into());
-            list.of_value(entry, Secret::new(finding.secret.into_bytes()), scope);
+            let value = Secret::new(finding.secret.into_bytes());
+            for path in own.iter().chain([&normal(&finding.file)]) {
+                list.of_value(entry, value.clone(), Scope::File(path.as_str().into()));
+            }
         }
     }
     Ok(())

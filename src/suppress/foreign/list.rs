@@ -165,6 +165,19 @@ impl ForeignList {
         &self.path
     }
 
+    /// The path of the file itself, as the paths in it are written; `None` where it does not lie below the base.
+    pub(super) fn own_path(&self) -> Option<String> {
+        let absolute = self.path.canonicalize().ok()?;
+        let below = absolute.strip_prefix(&self.base).ok()?;
+        Some(normal(&below.to_string_lossy()))
+    }
+
+    /// Whether a finding stands in this very file.
+    pub(super) fn holds(&self, subject: &Subject<'_>) -> bool {
+        let own = self.path.canonicalize().ok();
+        own.is_some_and(|own| subject.place == Some(&*own))
+    }
+
     /// The entries that concern nothing keylint looks for, in the order of the file.
     pub fn passed_over(&self) -> &[PassedOver] {
         &self.passed_over

@@ -90,6 +90,10 @@ impl<'l> Planner<'l> {
 
     /// Takes in a finding that nothing of keylint's own silences.
     pub fn take(&mut self, subject: &Subject<'_>) {
+        if self.lists.iter().any(|list| list.holds(subject)) {
+            // The file goes, once its entries are carried over.
+            return;
+        }
         let number = self.found.len();
         self.found.push((subject.fingerprint, subject.finding.credential));
         for (list, hits) in self.lists.iter_mut().zip(&mut self.hits) {

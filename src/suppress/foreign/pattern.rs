@@ -13,13 +13,16 @@ use super::list::Concern;
 use crate::model::finding::{Part, PartKind};
 
 /// Bytes of memory one compiled pattern may take.
-const SIZE_LIMIT: usize = 512 << 10;
+const SIZE_LIMIT: usize = 256 << 10;
 
 /// Bytes of one pattern as written.
-const LENGTH_LIMIT: usize = 64 << 10;
+const LENGTH_LIMIT: usize = 16 << 10;
 
 /// Patterns of one file that are more than plain text. With [`SIZE_LIMIT`] this bounds what a hostile file costs.
 const COUNT_LIMIT: usize = 512;
+
+/// Patterns of one file, plain text included: each is tried on each finding.
+const TOTAL_LIMIT: usize = 10_000;
 
 /// How much before a value a match of gitleaks' generic rule may start.
 const LEAD: usize = 100;
@@ -54,16 +57,22 @@ impl Pattern {
 /// Compiles the patterns of one file.
 pub(super) struct Compiler {
     dialect: Dialect,
+    total: usize,
+    /// Those that are more than plain text.
     count: usize,
 }
 
 impl Compiler {
     pub(super) fn new(dialect: Dialect) -> Self {
-        Self { dialect, count: 0 }
+        Self { dialect, total: 0, count: 0 }
     }
 
     /// Compiles one pattern. The error says what is wrong without quoting it: patterns hold credentials at times.
     pub(super) fn compile(&mut self, pattern: &str) -> Result<Pattern, String> {
+        self.total += 1;
+        if self.total > TOTAL_LIMIT {
+            return Err(format!("there are more than {TOTAL_LIMIT} patterns"));
+        }
         if pattern.len() > LENGTH_LIMIT {
             return Err(format!("the pattern is longer than {} KiB", LENGTH_LIMIT >> 10));
         }
@@ -234,4 +243,46 @@ impl Allow {
 
 fn any(patterns: &[Pattern], text: &[u8], cut: (bool, bool)) -> bool {
     patterns.iter().any(|pattern| pattern.fits(text, cut))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_costs_too_much_is_refused() {
+        let refused = |pattern: &str| Compiler::new(Dialect::Posix).compile(pattern).unwrap_err();
+        assert!(refused("(a{999}){999}").contains("too large"));
+        assert!(refused(&"a".repeat(LENGTH_LIMIT + 1)).contains("longer"));
+        assert!(refused(&format!("a{}", "+*".repeat(1000))).contains("cannot be used"));
+        let mut compiler = Compiler::new(Dialect::Posix);
+        assert!((0..COUNT_LIMIT).all(|_| compiler.compile("a.b").is_ok()));
+        assert!(compiler.compile("plain").is_ok());
+        assert!(compiler.compile("a.b").unwrap_err().contains("plain text"));
+        let mut compiler = Compiler::new(Dialect::Go);
+        assert!((0..TOTAL_LIMIT).all(|_| compiler.compile("plain").is_ok()));
+        assert!(compiler.compile("plain").is_err());
+    }
+
+    #[test]
+    fn no_error_quotes_a_pattern() {
+        for pattern in ["(hunter2", "[hunter2", "hunter2\\", "a{hunter2}(?<hunter2", "(?P=hunter2)"]
+        {
+            for dialect in [Dialect::Go, Dialect::Python, Dialect::Posix] {
+                if let Err(said) = Compiler::new(dialect).compile(pattern) {
+                    assert!(!said.contains("hunter2"), "{said}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_cut_line_has_no_known_ends() {
+        let fits = |pattern: &str, cut| {
+            Compiler::new(Dialect::Go).compile(pattern).unwrap().fits(b"key = 1", cut)
+        };
+        assert!(fits("^key", (false, true)) && !fits("^key", (true, false)));
+        assert!(fits("1$", (true, false)) && !fits("(?m)1$", (false, true)));
+        assert!(fits("k.y", (true, true)) && fits("key", (true, true)));
+    }
 }

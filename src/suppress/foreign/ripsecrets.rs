@@ -12,6 +12,9 @@ use crate::model::secret::Secret;
 /// The line between the two parts.
 const HEADER: &str = "[secrets]";
 
+/// Path patterns of one file; all of them are compiled into one matcher.
+const MAX_GLOBS: usize = 10_000;
+
 pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
     let mut lines = (1u64..).zip(text.lines());
     let mut globs = GitignoreBuilder::new("");
@@ -23,6 +26,9 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with('#') {
             continue;
+        }
+        if entries.len() == MAX_GLOBS {
+            return Err((number, format!("there are more than {MAX_GLOBS} path patterns")));
         }
         globs
             .add_line(None, line)

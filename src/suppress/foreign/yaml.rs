@@ -8,6 +8,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 /// No file that these tools write nests deeper than this by far.
 const MAX_DEPTH: usize = 32;
 
+/// A baseline of 100,000 findings takes 25 MiB; a tree of it takes many times its size.
+const MAX_BYTES: usize = 32 << 20;
+
 /// A node and its line.
 #[derive(Debug)]
 pub(super) struct Node {
@@ -30,6 +33,9 @@ pub(super) type Problem = (u64, String);
 
 /// Reads the one document of `text`; `None` if there is nothing in it.
 pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
+    if text.len() > MAX_BYTES {
+        return Err((1, format!("it is larger than {} MiB", MAX_BYTES >> 20)));
+    }
     let mut parser = Parser::new_from_str(text);
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;

@@ -229,6 +229,8 @@ fn part(text: &[u8], kind: PartKind, range: Range<usize>, words: &str, reach: us
             position(text, line.start).column,
             (cut_before, cut_after),
         ),
+            decoded: Vec::new(),
+            raw: None,
     }
 }
 

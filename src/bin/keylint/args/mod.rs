@@ -73,7 +73,7 @@ with the --format before it, and what is left goes to standard output.
 
 Configuration: the nearest keylint.toml above the first path, up to the root of its repository, may set the same, such \
 as `fail-on = \"high\"` or `hidden = false`. Every switch has an opposite that wins over the file: --ignore, --hidden, \
---no-follow, --archives, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
+--no-follow, --decode, --archives, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
 
 Environment: NO_COLOR, CLICOLOR and CLICOLOR_FORCE are respected.";
 

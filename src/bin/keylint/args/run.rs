@@ -108,6 +108,12 @@ pub(crate) struct PathArgs {
     #[arg(long, value_name = "SIZE")]
     max_file_size: Option<SizeLimit>,
 
+    /// Take texts as they stand: look into nothing that is escaped, encoded or written in pieces
+    #[arg(long, overrides_with = "decode")]
+    no_decode: bool,
+    #[arg(long, overrides_with = "no_decode", hide = true)]
+    decode: bool,
+
     /// Note what no scan can read, such as encrypted archive members, instead of ending with exit status 2
     #[arg(long, overrides_with = "no_allow_incomplete")]
     allow_incomplete: bool,
@@ -244,6 +250,7 @@ impl PathArgs {
         options.hidden = switch(self.hidden, self.no_hidden);
         options.exclude.clone_from(&self.exclude);
         options.max_file_size = self.max_file_size;
+        options.decode = switch(self.decode, self.no_decode);
         options.allow_incomplete = switch(self.allow_incomplete, self.no_allow_incomplete);
     }
 }

@@ -12,7 +12,8 @@ use super::run::switch;
 #[command(next_help_heading = "Known findings")]
 #[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
 pub(crate) struct SuppressArgs {
-    /// Silence the findings that this baseline knows [default: .keylint-baseline.json, if there is one]
+    /// Silence the findings that this baseline knows; reports of gitleaks and baselines of detect-secrets and Kingfisher
+    /// are taken, too [default: .keylint-baseline.json, if there is one]
     #[arg(long, value_name = "FILE", overrides_with = "no_baseline")]
     pub(crate) baseline: Option<PathBuf>,
 

@@ -1,0 +1,320 @@
+//! Base64, standard and URL-safe, with or without padding, wrapped over lines or not.
+
+use std::ops::Range;
+
+use super::map::{Map, Scale};
+use super::{Decoded, is_text};
+
+/// Digits that are decoded on each side of a probe's hit, with the line ends between them, in bytes.
+const REACH: usize = super::LONGEST;
+
+/// The shortest line that a wrapped text is continued after.
+const SHORTEST_LINE: usize = 32;
+
+/// White space between two lines of a wrapped text, at most.
+const JOINT: usize = 64;
+
+/// Digits at the start of a run that decide whether it is text.
+pub(super) const HEAD: usize = 24;
+
+/// The value of a base64 digit, whichever of the two alphabets it is from.
+fn sextet(digit: u8) -> Option<u8> {
+    Some(match digit {
+        b'A'..=b'Z' => digit - b'A',
+        b'a'..=b'z' => digit - b'a' + 26,
+        b'0'..=b'9' => digit - b'0' + 52,
+        b'+' | b'-' => 62,
+        b'/' | b'_' => 63,
+        _ => return None,
+    })
+}
+
+/// Whether the digits at the start of `run` stand for text or for gzip.
+pub(super) fn starts_well(run: &[u8]) -> bool {
+    let mut head = [0; HEAD / 4 * 3];
+    let mut len = 0;
+    for four in run[..run.len().min(HEAD)].chunks_exact(4) {
+        let Some(bits) = bits(four) else { break };
+        head[len..len + 3].copy_from_slice(&bits.to_be_bytes()[1..]);
+        len += 3;
+        if len == 3 && head[0] >= 0x80 {
+            return false;
+        }
+    }
+    head.starts_with(b"\x1f\x8b\x08") || is_text(&head[..len])
+}
+
+fn bits(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |bits, digit| Some(bits << 6 | u32::from(sextet(*digit)?)))
+}
+
+/// How much of a text in base64 is asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// All of it, or nothing if it is too long.
+    Whole,
+    /// As much as stands around the hit.
+    Around,
+}
+
+/// Decodes the digits around `at`, which starts a group of four. Also says how far they have been looked at.
+pub(super) fn decode(text: &[u8], at: usize, extent: Extent) -> (Option<Decoded>, usize) {
+    let lines = Lines::around(text, at);
+    let until = lines.after.last().map_or(at, |line| line.end);
+    let is_cut = until >= at + REACH || lines.start() + REACH <= at;
+    if is_cut && extent == Extent::Whole {
+        return (None, until);
+    }
+    (Some(lines.decode(text, at)), until)
+}
+
+/// The lines of digits around a place.
+struct Lines {
+    /// Those before it and the start of its own, the nearest first.
+    before: Vec<Range<usize>>,
+    /// The rest of its own and those after it.
+    after: Vec<Range<usize>>,
+}
+
+impl Lines {
+    fn around(text: &[u8], at: usize) -> Self {
+        let low = at.saturating_sub(REACH);
+        let high = text.len().min(at + REACH);
+        let start = run_start(text, at, low);
+        let own = start..run_end(text, at, at, high);
+        let mut lines = Self { before: Vec::new(), after: Vec::new() };
+        lines.before.push(start..at);
+        lines.after.push(at..own.end);
+        let (mut last, width) = (own.clone(), own.len());
+        let mut digits = last.end - at;
+        while last.len() == width && width >= SHORTEST_LINE {
+            let Some(next) = joint_after(text, last.end) else { break };
+            let end = run_end(text, next, next + (4 - digits % 4) % 4, high);
+            if end == next || end - next > width || !ends_line(text, end) {
+                break;
+            }
+            last = next..end;
+            digits += last.len();
+            lines.after.push(last.clone());
+        }
+        let (mut first, mut width) = (own, None);
+        while let Some(end) = joint_before(text, first.start).filter(|end| *end > low) {
+            let start = run_start(text, end, low);
+            let line = start..end;
+            let fits = width.map_or(line.len() >= first.len(), |width| line.len() == width);
+            if !fits || line.len() < SHORTEST_LINE {
+                break;
+            }
+            width = Some(line.len());
+            lines.before.push(line.clone());
+            first = line;
+        }
+        lines
+    }
+
+    fn start(&self) -> usize {
+        self.before.last().map_or(0, |line| line.start)
+    }
+
+    fn decode(&self, text: &[u8], at: usize) -> Decoded {
+        let before: usize = self.before.iter().map(ExactSizeIterator::len).sum();
+        let mut skip = before % 4;
+        let mut digits = Digits::default();
+        for line in self.before.iter().rev().chain(&self.after) {
+            let from = line.start + skip.min(line.len());
+            skip -= from - line.start;
+            digits.line(text, from..line.end);
+        }
+        let end = digits.finish();
+        let start = digits.first.unwrap_or(at);
+        // What fills up the last group belongs to it.
+        let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
+        Decoded { range: start..end + padding, text: digits.text, map: digits.map }
+    }
+}
+
+/// Turns lines of digits into bytes.
+#[derive(Default)]
+struct Digits {
+    text: Vec<u8>,
+    map: Map,
+    /// Digits of a group that the lines so far have not filled, with their places.
+    pending: Vec<(usize, u8)>,
+    first: Option<usize>,
+    end: usize,
+}
+
+impl Digits {
+    fn line(&mut self, text: &[u8], line: Range<usize>) {
+        if line.is_empty() {
+            return;
+        }
+        self.first.get_or_insert(line.start);
+        self.end = line.end;
+        let mut at = line.start;
+        while !self.pending.is_empty() && at < line.end {
+            self.digit(at, text[at]);
+            at += 1;
+        }
+        let whole = (line.end - at) / 4 * 4;
+        let before = self.text.len();
+        for four in text[at..at + whole].chunks_exact(4) {
+            let bits = bits(four).unwrap_or_default();
+            self.text.extend_from_slice(&bits.to_be_bytes()[1..]);
+        }
+        self.map.push(at, self.text.len() - before, Scale::Sextets);
+        for (at, digit) in (at + whole..line.end).zip(&text[at + whole..]) {
+            self.digit(at, *digit);
+        }
+    }
+
+    fn digit(&mut self, at: usize, digit: u8) {
+        self.pending.push((at, sextet(digit).unwrap_or_default()));
+        if self.pending.len() == 4 {
+            self.flush();
+        }
+    }
+
+    /// Bytes of a group whose digits may stand apart.
+    fn flush(&mut self) {
+        for (two, shift) in self.pending.windows(2).zip([2, 4, 6]) {
+            let (high, low) = (u16::from(two[0].1), u16::from(two[1].1));
+            self.text.push((high << shift | low >> (6 - shift)) as u8);
+            self.map.push(two[0].0, 1, Scale::Whole(two[1].0 + 1 - two[0].0));
+        }
+        self.pending.clear();
+    }
+
+    fn finish(&mut self) -> usize {
+        self.flush();
+        self.end
+    }
+}
+
+/// Whether the byte at `at` is a digit; a group starts at `group`, or at a multiple of four digits from it.
+fn is_digit(text: &[u8], at: usize, group: usize) -> bool {
+    match text[at] {
+        // Of text, only the last digit of a group can be one of these two; anything else belongs to a name.
+        b'-' | b'_' => {
+            let is_last = (at + 1).abs_diff(group).is_multiple_of(4);
+            let four = text[..=at].last_chunk::<4>().filter(|_| is_last);
+            four.and_then(|four| bits(four)).is_some_and(|bits| {
+                bits.to_be_bytes()[1..].iter().all(|byte| (b' '..0x7f).contains(byte))
+            })
+        }
+        byte => super::is_digit64(byte),
+    }
+}
+
+/// Where the run ends that goes on at `from`; a group starts at `group`, or at a multiple of four digits from it.
+fn run_end(text: &[u8], from: usize, group: usize, high: usize) -> usize {
+    (from..high).find(|at| !is_digit(text, *at, group)).unwrap_or(high.max(from))
+}
+
+/// Where the run starts that goes on to `end`, where a group starts.
+fn run_start(text: &[u8], end: usize, low: usize) -> usize {
+    let mut start = end;
+    while start > low && is_digit(text, start - 1, end) {
+        start -= 1;
+    }
+    // The end of an escape is none of the digits.
+    match (start.checked_sub(1).map(|at| text[at]), &text[start..end]) {
+        (Some(b'\\'), [b'n' | b'r' | b't', ..]) => start + 1,
+        (Some(b'%'), [b'0', b'A', ..]) => start + 2,
+        _ => start,
+    }
+}
+
+/// Where the next line starts, if a line ends at `end`.
+fn joint_after(text: &[u8], end: usize) -> Option<usize> {
+    let rest = &text[end..];
+    let newline = [&b"\n"[..], b"\r\n", b"\\n", b"\\r\\n", b"%0A", b"%0D%0A"]
+        .into_iter()
+        .find(|newline| rest.starts_with(newline))?
+        .len();
+    let indent = rest[newline..].iter().take(JOINT).take_while(|byte| **byte == b' ').count();
+    Some(end + newline + indent)
+}
+
+/// Where the line before ends, if a line starts at `start`.
+fn joint_before(text: &[u8], start: usize) -> Option<usize> {
+    let spaces = text[..start].iter().rev().take(JOINT).take_while(|byte| **byte == b' ').count();
+    let before = &text[..start - spaces];
+    [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n", b"%0D%0A", b"%0A"]
+        .into_iter()
+        .find_map(|newline| before.strip_suffix(newline))
+        .map(<[u8]>::len)
+}
+
+/// A line of digits holds nothing else: `AWS_SECRET: ` is none.
+fn ends_line(text: &[u8], end: usize) -> bool {
+    text.get(end).is_none_or(|byte| b"\r\n=\\\"'<`,%&".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    pub(crate) fn encode(bytes: &[u8]) -> String {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut text = String::new();
+        for three in bytes.chunks(3) {
+            let bits = three.iter().fold(0u32, |bits, byte| bits << 8 | u32::from(*byte))
+                << (8 * (3 - three.len()));
+            for place in 0..=three.len() {
+                text.push(char::from(DIGITS[(bits >> (18 - 6 * place) & 63) as usize]));
+            }
+            text.extend(std::iter::repeat_n('=', 3 - three.len()));
+        }
+        text
+    }
+
+    #[test]
+    fn heads_of_text_and_of_other_things() {
+        assert!(starts_well(encode(b"[default]\naws_access_key").as_bytes()));
+        assert!(starts_well(encode(b"\x1f\x8b\x08\0\0\0\0\0\0\0\0\0\0\0").as_bytes()));
+        assert!(!starts_well(b"iVBORw0KGgoAAAANSUhEUgAAAAEAAAAB"));
+        assert!(!starts_well(b"da39a3ee5e6b4b0d3255bfef95601890afd80709"));
+        assert!(!starts_well(b"DescribeReservedInstancesOfferingsRequest"));
+    }
+
+    #[test]
+    fn names_are_not_digits() {
+        let text = format!("data_{}-x", encode(b"some text of thirty characters"));
+        let (decoded, _) = decode(text.as_bytes(), 5, Extent::Whole);
+        assert_eq!(decoded.unwrap().text, b"some text of thirty characters");
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(
+            bytes in prop::collection::vec(any::<u8>(), 1..400),
+            width in 32usize..80,
+            at in any::<prop::sample::Index>(),
+            newline in prop_oneof![Just("\n"), Just("\r\n"), Just("\n    "), Just("\\n")],
+        ) {
+            let encoded = encode(&bytes);
+            let lines: Vec<&str> = encoded
+                .as_bytes()
+                .chunks(width)
+                .map(|line| std::str::from_utf8(line).unwrap())
+                .collect();
+            let text = format!("x: {}\n", lines.join(newline));
+            let group = at.index(bytes.len().div_ceil(3)) * 4;
+            let place = 3 + group + group / width * newline.len();
+            let (decoded, _) = decode(text.as_bytes(), place, Extent::Whole);
+            let decoded = decoded.unwrap();
+            prop_assert_eq!(&decoded.text, &bytes);
+            let digits = encoded.trim_end_matches('=');
+            for at in 0..bytes.len() {
+                let source = decoded.map.source(&(at..at + 1)).range;
+                let first = digits.as_bytes()[at * 4 / 3];
+                let last = digits.as_bytes()[(at * 4).div_ceil(3).max(at * 4 / 3 + 1)];
+                prop_assert_eq!(text.as_bytes()[source.start], first);
+                prop_assert_eq!(text.as_bytes()[source.end - 1], last);
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Values that do not stand in clear: from the signs of something wrapped to what was seen in it.
+//!
+//! What a sign gives is decoded by itself first, which is cheap. Only if it may hold a part of a credential is a view
+//! made of the text around it, as far as names and partners can stand from it; the steps of detection then go over
+//! that view as over any text, and whatever they find is found where it came from. Views inside views go
+//! [`MAX_DEPTH`] deep.
+
+use std::ops::Range;
+use std::path::Path;
+
+use super::candidate::{Kind, Spot};
+use super::compile::Compiled;
+use super::context::names::Role;
+use super::context::surroundings::Sections;
+use super::context::table::{self, Table};
+use super::inspect::{Floors, Inspected, Surrounds, inspect, may_be_secret};
+use super::matcher::{self, Match};
+use super::pair::link::{self, End, Link, Rows, links};
+use crate::decode::nested::{self, Decoded, Hit, MAX_DEPTH, Map, Nested};
+use crate::model::layer::Layer;
+use crate::model::secret::Secret;
+
+/// Text on each side of a decoded value that a view takes in: a partner's distance, and what stands around that.
+const REGION: usize = link::REACH + 4 * 1024;
+
+/// The text that views of a window may have together, for each of its bytes, and in addition.
+const ROOM_PER_BYTE: usize = 8;
+const ROOM: usize = 4 << 20;
+
+/// The room for views of a window of so many bytes.
+pub(super) fn room(len: usize) -> usize {
+    len.saturating_mul(ROOM_PER_BYTE).saturating_add(ROOM)
+}
+
+/// A value and where it came from.
+#[derive(Debug)]
+pub(super) struct Wrapped {
+    pub(super) inspected: Inspected,
+    /// Where it stands in the window's text.
+    pub(super) outer: Range<usize>,
+    /// Tells it apart from others that came from the same place.
+    pub(super) nth: u64,
+    pub(super) value: Secret,
+    /// What was undone, the outermost layer first; nothing for a value in clear.
+    pub(super) layers: Vec<Layer>,
+}
+
+/// Values in clear and wrapped ones, in order of place, each once. What is part of one that is wrapped deeper is none by
+/// itself: the start of a session token that goes on behind an escape, a run that begins with the end of one.
+pub(super) fn merge(
+    text: &[u8],
+    plain: impl Iterator<Item = Inspected>,
+    mut all: Vec<Wrapped>,
+) -> Vec<Wrapped> {
+    all.extend(plain.map(|inspected| {
+        let outer = inspected.range.clone();
+        let value = Secret::new(&text[outer.clone()]);
+        Wrapped { inspected, outer, nth: 0, value, layers: Vec::new() }
+    }));
+    let role = |one: &Wrapped| one.inspected.kind.role();
+    let place = |one: &Wrapped| (one.outer.start, std::cmp::Reverse(one.outer.end));
+    all.sort_by(|one, other| {
+        let key = |one: &Wrapped| (place(one), role(one), one.layers.len(), one.nth);
+        key(one).cmp(&key(other)).then_with(|| one.value.cmp(&other.value))
+    });
+    all.dedup_by(|one, kept| {
+        place(one) == place(kept) && role(one) == role(kept) && one.value == kept.value
+    });
+    // The furthest end, by depth, of all that start before, or at the same place and end later.
+    let mut ends = [0; MAX_DEPTH + 1];
+    let is_part: Vec<bool> = all
+        .chunk_by(|one, next| one.outer == next.outer)
+        .flat_map(|here| {
+            let is_part = |one: &Wrapped| {
+                ends[one.layers.len() + 1..].iter().any(|end| *end >= one.outer.end)
+            };
+            let parts: Vec<bool> = here.iter().map(is_part).collect();
+            for one in here {
+                let end = &mut ends[one.layers.len()];
+                *end = one.outer.end.max(*end);
+            }
+            parts
+        })
+        .collect();
+    let mut is_part = is_part.into_iter();
+    all.retain(|_| !is_part.next().unwrap_or_default());
+    all
+}
+
+/// A text and the way back from it to the window's.
+pub(super) struct Frame<'f> {
+    text: &'f [u8],
+    /// What is in the window's core.
+    core: Range<usize>,
+    up: Option<(&'f Map, &'f Frame<'f>)>,
+    layers: Vec<Layer>,
+}
+
+impl<'f> Frame<'f> {
+    /// The window's own text.
+    pub(super) fn outermost(text: &'f [u8], core: &Range<usize>) -> Self {
+        Self { text, core: core.clone(), up: None, layers: Vec::new() }
+    }
+
+    fn inner<'s>(&'s self, nested: &'s Nested, layer: Layer) -> Frame<'s> {
+        let map = nested.map();
+        let mut layers = self.layers.clone();
+        layers.push(layer);
+        Frame {
+            text: nested.text(),
+            core: map.text_at(self.core.start)..map.text_at(self.core.end),
+            up: Some((map, self)),
+            layers,
+        }
+    }
+
+    /// Where a range came from in the window's text, and which of all that came from there it is.
+    fn outer(&self, range: &Range<usize>) -> (Range<usize>, u64) {
+        let Some((map, frame)) = self.up else { return (range.clone(), 0) };
+        let source = map.source(range);
+        let (outer, nth) = frame.outer(&source.range);
+        (outer, nth + ((source.nth as u64) << 32))
+    }
+
+    fn is_decoded(&self, range: &Range<usize>) -> bool {
+        self.up.is_none_or(|(map, _)| map.touches_decoded(range))
+    }
+}
+
+/// Looks into what is wrapped in one window.
+pub(super) struct Explorer<'w> {
+    pub(super) compiled: &'w Compiled,
+    pub(super) path: &'w Path,
+    pub(super) floors: Floors,
+    /// From offsets in the window's text to those in the blob.
+    pub(super) original: &'w dyn Fn(usize) -> u64,
+    pub(super) core_start: usize,
+    /// Bytes of text from the last key ID of the windows before to the core.
+    pub(super) since_id: Option<usize>,
+    /// Bytes of text that views may still have.
+    pub(super) room: usize,
+    pub(super) seen: Vec<Wrapped>,
+    pub(super) links: Vec<Link>,
+    pub(super) over_limit: bool,
+}
+
+impl Explorer<'_> {
+    /// Follows `hits`, signs of something wrapped in the text of `frame`, sorted.
+    pub(super) fn explore(&mut self, frame: &Frame<'_>, hits: &[Hit], table: Option<&Table>) {
+        for hits in hits.chunk_by(|one, other| one.layer == other.layer) {
+            let layer = hits[0].layer;
+            let values = self.values(frame, hits);
+            for here in values.chunk_by(|one, next| next.range.start <= one.range.end + 2 * REGION)
+            {
+                let start = here[0].range.start.saturating_sub(REGION);
+                let end = here.iter().map(|value| value.range.end).max().unwrap_or(start);
+                let region = start..frame.text.len().min(end + REGION);
+                self.look(frame, layer, &region, here, table);
+            }
+        }
+    }
+
+    /// The values that may hold what is looked for.
+    fn values(&mut self, frame: &Frame<'_>, hits: &[Hit]) -> Vec<Decoded> {
+        let mut values = Vec::new();
+        let (mut until, mut until_for_runs) = (0, 0);
+        for hit in hits.iter().filter(|hit| hit.at < frame.text.len()) {
+            if hit.at < until || (hit.is_of_run() && hit.at < until_for_runs) {
+                continue;
+            }
+            let decoded = nested::decode(frame.text, hit);
+            let looked_at = if decoded.values.is_empty() && hit.is_of_run() {
+                &mut until_for_runs
+            } else {
+                &mut until
+            };
+            *looked_at = decoded.until;
+            self.over_limit |= decoded.over_limit;
+            values.extend(decoded.values.into_iter().filter(|value| {
+                frame.is_decoded(&value.range) && self.is_promising(hit.layer, value)
+            }));
+        }
+        values.sort_by_key(|value| (value.range.start, std::cmp::Reverse(value.range.end)));
+        values.dedup_by(|one, other| one.range == other.range);
+        values
+    }
+
+    fn is_promising(&self, layer: Layer, value: &Decoded) -> bool {
+        // A soft break is seldom anything else, and what it cuts may be wrapped in more.
+        if layer == Layer::QuotedPrintable {
+            return true;
+        }
+        let text = &value.text;
+        let (found, hits) = matcher::matches(self.compiled, text, 0..text.len(), |_, _| {});
+        let is_part = |found: &Match| match found.kind {
+            Kind::SecretKey { .. } => may_be_secret(&text[found.range.clone()]),
+            _ => true,
+        };
+        !hits.is_empty()
+            || found.iter().any(is_part)
+            || Hit::of_file(text, &(0..text.len())).is_some()
+    }
+
+    /// Detection in one view.
+    fn look(
+        &mut self,
+        parent: &Frame<'_>,
+        layer: Layer,
+        region: &Range<usize>,
+        values: &[Decoded],
+        table: Option<&Table>,
+    ) {
+        let len = region.len() + values.iter().map(|value| value.text.len()).sum::<usize>();
+        let Some(room) = self.room.checked_sub(len) else {
+            self.over_limit = true;
+            return;
+        };
+        self.room = room;
+        let nested = Nested::new(layer, parent.text, region, values);
+        let frame = parent.inner(&nested, layer);
+        // A text that is escaped from its start on may be a table as a whole.
+        let starts_blob = region.start == 0 && (parent.up.is_some() || (self.original)(0) <= 3);
+        let own_table = match nested.values() {
+            [] if starts_blob => Table::parse(&frame.text[..frame.text.len().min(table::HEAD_LEN)]),
+            [only] => {
+                Table::parse(&frame.text[only.start..only.end.min(only.start + table::HEAD_LEN)])
+            }
+            _ => None,
+        };
+        let table = own_table.as_ref().or(table);
+        let text = frame.text;
+        let (found, mut hits) = matcher::matches(self.compiled, text, 0..text.len(), |_, _| {});
+        let cut = (region.start > 0, region.end < parent.text.len());
+        let is_new = |range: &Range<usize>| {
+            let at_cut = (cut.0 && range.start == 0) || (cut.1 && range.end == text.len());
+            !at_cut && nested.map().touches_decoded(range)
+        };
+        self.detect(&frame, &found, is_new, table);
+        if frame.layers.len() < MAX_DEPTH {
+            hits.extend(nested.values().iter().filter_map(|range| Hit::of_file(text, range)));
+            hits.sort_unstable();
+            self.explore(&frame, &hits, table);
+        }
+    }
+
+    fn detect(
+        &mut self,
+        frame: &Frame<'_>,
+        found: &[Match],
+        is_new: impl Fn(&Range<usize>) -> bool,
+        table: Option<&Table>,
+    ) {
+        let mut surrounds = Surrounds {
+            path: self.path,
+            table,
+            floors: self.floors,
+            sections: Sections::default(),
+        };
+        let is_id = |found: &&Match| found.kind.role() == Some(Role::Id);
+        let ids: Vec<usize> = found.iter().filter(is_id).map(|found| found.range.start).collect();
+        let inspected: Vec<Inspected> = found
+            .iter()
+            .filter_map(|found| inspect(frame.text, found, &mut surrounds))
+            .filter(|one| !one.is_lone_run() || self.is_near_id(frame, &ids, one))
+            .collect();
+        let ends: Vec<End<'_>> = inspected
+            .iter()
+            .filter_map(|one| {
+                let name = one.context.name.as_ref().map(|(name, _)| name);
+                Some(End { role: one.kind.role()?, range: one.range.clone(), name })
+            })
+            .collect();
+        let spot = |range: &Range<usize>| {
+            let (outer, nth) = frame.outer(range);
+            Spot { start: (self.original)(outer.start), nth }
+        };
+        let new: std::collections::HashSet<Spot> =
+            inspected.iter().filter(|one| is_new(&one.range)).map(|one| spot(&one.range)).collect();
+        let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
+        let all = links(frame.text, &ends, &frame.core, rows, spot).into_iter();
+        // Those between values in clear are known, and not for what a view makes of the text between them.
+        self.links
+            .extend(all.filter(|link| new.contains(&link.first) || new.contains(&link.second)));
+        for one in inspected {
+            if frame.core.contains(&one.range.start) && is_new(&one.range) {
+                let (outer, nth) = frame.outer(&one.range);
+                let value = Secret::new(&frame.text[one.range.clone()]);
+                self.seen.push(Wrapped {
+                    inspected: one,
+                    outer,
+                    nth,
+                    value,
+                    layers: frame.layers.clone(),
+                });
+            }
+        }
+    }
+
+    /// Whether a key ID stands near a run, or in the window before.
+    fn is_near_id(&self, frame: &Frame<'_>, ids: &[usize], run: &Inspected) -> bool {
+        let at = run.range.start;
+        let next = ids.partition_point(|id| id + link::REACH < at);
+        let in_view = ids.get(next).is_some_and(|id| *id < at + link::REACH);
+        in_view
+            || self.since_id.is_some_and(|since| {
+                let (outer, _) = frame.outer(&run.range);
+                since + outer.start.saturating_sub(self.core_start) <= link::REACH
+            })
+    }
+}

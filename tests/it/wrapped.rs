@@ -1,0 +1,201 @@
+//! Credentials that do not stand in clear: every pair of the fixtures in every encoding, and in two at once.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use keylint::config::settings::Settings;
+use keylint::decode::nested::LONGEST;
+use keylint::detect::Detector;
+use keylint::model::finding::PartKind;
+use keylint::rules::load::RuleSet;
+use keylint::scan::{self, Input};
+
+use crate::corpus::{Encoding, Fixture, fixtures};
+use crate::encodings::{Encode, base64, base64_lines, base64_url, entities, escapes, gzip_base64};
+use crate::encodings::{hex, json, percent, quoted_printable, unicode_escapes};
+
+/// A credential without its place: its rule, and the values of its parts.
+type Bare = (String, BTreeSet<(PartKind, Vec<u8>)>);
+
+const ENCODINGS: [(&str, Encode); 11] = [
+    ("json", json),
+    ("unicode", unicode_escapes),
+    ("escapes", escapes),
+    ("percent", percent),
+    ("entities", entities),
+    ("qp", quoted_printable),
+    ("base64", base64),
+    ("base64-lines", base64_lines),
+    ("base64-url", base64_url),
+    ("hex", hex),
+    ("gzip", gzip_base64),
+];
+
+/// What is not found, or not joined, by the way of wrapping and the fixture. Values without a sign that is written in
+/// another way are found as they stand, with all that stands between them and their names still wrapped; soft breaks
+/// fall into names and records; and a form that is read off a whole file is lost inside of another text.
+#[rustfmt::skip]
+const EXCEPTIONS: [(&str, &str); 45] = [
+    ("base64 of percent", "env/printenv.txt"),
+    ("json of entities", "python/if_else/conf.py"),
+    ("qp of base64", "csv/secret_column_first.csv"),
+    ("qp of base64", "json/profiles_compact.json"),
+    ("unicode of base64-lines", "xml/settings.xml"),
+    ("qp of base64-lines", "json/profiles_array.json"),
+    ("qp of base64-lines", "python/decouple/conf.py"),
+    ("qp of base64-lines", "terraform/terraform.tfstate"),
+    ("qp of base64-url", "other/glued.txt"),
+    ("base64-url", "other/typographic.md"),
+    ("entities", "markdown/quoted_printable.eml"),
+    ("entities", "session/triplets/by_kind.py"),
+    ("escapes of percent", "env/printenv.txt"),
+    ("gzip of percent", "session/id_and_token.ini"),
+    ("json", "csv/secret_column_first.csv"),
+    ("json", "ini/missing_halves/credentials"),
+    ("json", "logs/colours.log"),
+    ("json", "markdown/quoted_printable.eml"),
+    ("json", "python/parallel_lists/rotate.py"),
+    ("json", "session/triplets/by_kind.py"),
+    ("json", "url/form_body.txt"),
+    ("percent", "session/triplets/by_kind.py"),
+    ("qp", "clojure/project.clj"),
+    ("qp", "csv/quoted/credentials.csv"),
+    ("qp", "csv/transposed/keys.txt"),
+    ("qp", "dotnet/BasicCredentials.cs"),
+    ("qp", "dotnet/attributes/Keys.cs"),
+    ("qp", "go/static_provider_v2.go"),
+    ("qp", "json/parallel_arrays/pool.json"),
+    ("qp", "json/profiles_by_kind.json"),
+    ("qp", "logs/multi/trace.log"),
+    ("qp", "markdown/quoted_printable.eml"),
+    ("qp", "markdown/table.adoc"),
+    ("qp", "markdown/transposed/keys.md"),
+    ("qp", "markdown/wiki.txt"),
+    ("qp", "other/dump_lines.txt"),
+    ("qp", "other/typographic.md"),
+    ("qp", "properties/escaped/aws.properties"),
+    ("qp", "python/parallel_lists/rotate.py"),
+    ("qp", "ruby/paperclip.rb"),
+    ("qp", "sql/clickhouse_s3.sql"),
+    ("qp", "xml/talend/Job.item"),
+    ("unicode", "json/escaped_twice/events.jsonl"),
+    ("unicode", "session/triplets/by_kind.py"),
+    ("unicode of json", "markdown/angle/NOTES.md"),
+];
+
+fn scan(files: &[(PathBuf, Vec<u8>)]) -> BTreeMap<PathBuf, BTreeSet<Bare>> {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, bytes) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
+    let settings = Settings { ignore_files: false, ..Settings::default() };
+    let inputs = [Input::Path(folder.path().to_owned())];
+    let outcome = scan::run(&inputs, &settings, &detector, &AtomicBool::new(false)).unwrap();
+    assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.problems);
+    let mut found: BTreeMap<PathBuf, BTreeSet<Bare>> = BTreeMap::new();
+    for finding in &outcome.findings {
+        let path = finding.origin.path().strip_prefix(folder.path()).unwrap();
+        let parts = finding.parts.iter().map(|part| (part.kind, part.value.expose().to_vec()));
+        let bare = (finding.rule.to_string(), parts.collect());
+        found.entry(path.to_owned()).or_default().insert(bare);
+    }
+    found
+}
+
+/// Whether wrapping leaves a fixture what it is. A table with a header is one only as a whole file.
+fn can_be_wrapped(fixture: &Fixture) -> bool {
+    !fixture.text.starts_with('\u{feff}')
+}
+
+/// Which of the fixtures are wrapped.
+#[derive(Clone, Copy)]
+enum Share {
+    /// All of them, in each way.
+    All,
+    /// For each way another share, so that each fixture has its turn in many ways.
+    OneIn(usize),
+}
+
+/// Fixtures that an encoding makes something else of.
+fn is_excepted(way: &str, path: &Path) -> bool {
+    EXCEPTIONS.iter().any(|(excepted, fixture)| {
+        (way == *excepted || way.split(" of ").any(|name| name == *excepted))
+            && path.ends_with(Path::new("pairs").join(fixture))
+    })
+}
+
+fn check(ways: &[(String, Vec<Encode>)], share: Share, round: u32) {
+    let plain: Vec<(PathBuf, Vec<u8>)> = fixtures("aws", "pairs")
+        .into_iter()
+        .filter(can_be_wrapped)
+        .map(|fixture| (fixture.expanded(Encoding::AsIs, round).0, fixture.path))
+        .map(|(bytes, path)| (path, bytes))
+        .collect();
+    let expected = scan(&plain);
+    let mut report = String::new();
+    for (number, (name, encodings)) in ways.iter().enumerate() {
+        let is_chosen = |index: usize| match share {
+            Share::All => true,
+            Share::OneIn(parts) => index % parts == number % parts,
+        };
+        let wrapped: Vec<(PathBuf, Vec<u8>)> = plain
+            .iter()
+            .enumerate()
+            .filter(|(index, (path, _))| is_chosen(*index) && !is_excepted(name, path))
+            .map(|(_, (path, bytes))| {
+                let wrap = |bytes: Vec<u8>, encode: &Encode| encode(&bytes);
+                (path.clone(), encodings.iter().fold(bytes.clone(), wrap))
+            })
+            .filter(|(_, bytes)| bytes.len() <= LONGEST)
+            .collect();
+        let found = scan(&wrapped);
+        for (path, _) in &wrapped {
+            let nothing = BTreeSet::new();
+            let found = found.get(path).unwrap_or(&nothing);
+            let missed = expected[path].difference(found).count();
+            if missed > 0 {
+                writeln!(report, "{name}: {}: {missed} missed", path.display()).unwrap();
+            }
+        }
+    }
+    assert!(report.is_empty(), "{} differ\n{report}", report.lines().count());
+}
+
+#[test]
+fn whatever_is_wrapped_is_found() {
+    let ways: Vec<(String, Vec<Encode>)> =
+        ENCODINGS.iter().map(|(name, encode)| ((*name).to_owned(), vec![*encode])).collect();
+    check(&ways, Share::All, 0);
+}
+
+/// Whether an encoding writes single characters in another way.
+fn is_notation(name: &str) -> bool {
+    ["json", "unicode", "escapes", "percent", "entities", "qp"].contains(&name)
+}
+
+fn in_two() -> Vec<(String, Vec<Encode>)> {
+    let mut ways: Vec<(String, Vec<Encode>)> = Vec::new();
+    for (inner, first) in ENCODINGS {
+        for (outer, second) in ENCODINGS {
+            // Mails are written in quoted-printable: what is wrapped in it is base64, or wrapped whole with the mail.
+            let in_mail =
+                [inner, outer].contains(&"qp") && is_notation(inner) && is_notation(outer);
+            if !in_mail {
+                ways.push((format!("{outer} of {inner}"), vec![first, second]));
+            }
+        }
+    }
+    ways
+}
+
+#[test]
+fn whatever_is_wrapped_twice_is_found() {
+    check(&in_two(), Share::OneIn(13), 20);
+}
