@@ -16,8 +16,10 @@
 //! that are too short or too plain to have come out of a generator, are stretched first: each guess costs
 //! [`ROUNDS`] rounds of PBKDF2. That is a delay, not a wall; a four-digit PIN should not be in a baseline.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde::Deserialize;
@@ -58,12 +60,20 @@ pub struct Baseline {
     added: Vec<Known>,
 }
 
-/// One entry.
+/// One entry. There may be very many, so they share the names of their rules.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Known {
     value: Hash,
-    rule: Box<str>,
+    rule: Arc<str>,
     path: Box<str>,
+    /// Where it stands in the file; 0 for a new one.
+    line: u32,
+}
+
+impl Known {
+    fn is_same(&mut self, other: &mut Self) -> bool {
+        (self.value, &self.rule, &self.path) == (other.value, &other.rule, &other.path)
+    }
 }
 
 #[derive(Deserialize)]
@@ -80,7 +90,8 @@ struct Document<'a> {
 struct Line<'a> {
     value: &'a str,
     rule: &'a str,
-    path: String,
+    #[serde(borrow)]
+    path: Cow<'a, str>,
 }
 
 impl Baseline {
@@ -131,17 +142,26 @@ impl Baseline {
             let key = unhex(document.key)
                 .ok_or_else(|| fail(line_of(&text, document.key), "`key` is not 64 hex digits"))?;
             let mut known = Vec::with_capacity(document.findings.len());
+            let (mut line, mut passed, mut last) = (1, 0, Arc::from(""));
             for Line { value, rule, path } in document.findings.into_iter().flatten() {
                 let value = unhex(value)
                     .ok_or_else(|| fail(line_of(&text, value), "`value` is not 32 hex digits"))?;
-                known.push(Known { value, rule: rule.into(), path: path.into() });
+                // A rule's identifier has nothing to be escaped, so it is a piece of the text.
+                let at = (rule.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+                let between = text.as_bytes().get(passed..at).unwrap_or_default();
+                line += memchr::memchr_iter(b'\n', between).count() as u32;
+                passed = at;
+                if *last != *rule {
+                    last = Arc::from(rule);
+                }
+                known.push(Known { value, rule: Arc::clone(&last), path: path.into(), line });
             }
             (key, known)
         };
         if !known.is_sorted() {
             known.sort();
         }
-        known.dedup();
+        known.dedup_by(Known::is_same);
         Ok(Self::with(path, text, key, known))
     }
 
@@ -151,6 +171,7 @@ impl Baseline {
             value: self.hash(subject),
             rule: subject.finding.rule.as_str().into(),
             path: written(subject.scope).into(),
+            line: 0,
         };
         self.added.push(known);
     }
@@ -171,7 +192,7 @@ impl Baseline {
         let kept = settled.len();
         settled.append(&mut self.added);
         settled.sort();
-        settled.dedup();
+        settled.dedup_by(Known::is_same);
         self.known = settled;
         (before - kept, self.known.len().saturating_sub(kept))
     }
@@ -179,7 +200,7 @@ impl Baseline {
     /// The file's text: what was read, if nothing changed since.
     pub fn to_text(&self) -> String {
         let json = |text: &str| serde_json::Value::from(text).to_string();
-        let lines = self.known.iter().map(|Known { value, rule, path }| {
+        let lines = self.known.iter().map(|Known { value, rule, path, .. }| {
             let (value, rule, path) = (hex(value), json(rule), json(path));
             format!("    {{\"value\": \"{value}\", \"rule\": {rule}, \"path\": {path}}},\n")
         });
@@ -218,12 +239,11 @@ impl List for Baseline {
     }
 
     fn entry(&self, index: usize) -> Entry {
-        let Known { value, rule, path } = &self.known[index];
-        let value = hex(value);
+        let Known { rule, path, line, .. } = &self.known[index];
         Entry {
             form: Form::BASELINE,
             path: self.path.clone(),
-            line: line_of(&self.text, &value),
+            line: u64::from(*line),
             what: format!("{rule} in {path}"),
             reason: None,
             owner: None,
@@ -311,4 +331,66 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 fn line_of(text: &str, piece: &str) -> u64 {
     let at = memchr::memmem::find(text.as_bytes(), piece.as_bytes()).unwrap_or(0);
     memchr::memchr_iter(b'\n', &text.as_bytes()[..at]).count() as u64 + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> [u8; 32] {
+        [byte; 32]
+    }
+
+    #[test]
+    fn hashes_depend_on_key_and_value() {
+        let of = |key, value: &[u8]| keyed(&key, PartKind::AccessKeyId, value);
+        assert_eq!(of(key(1), b"one"), of(key(1), b"one"));
+        assert_ne!(of(key(1), b"one"), of(key(2), b"one"));
+        assert_ne!(of(key(1), b"one"), of(key(1), b"two"));
+    }
+
+    #[test]
+    fn values_that_may_be_guessed_are_stretched() {
+        let plain = |value: &[u8]| {
+            let mut mac = Hmac::<Sha256>::new_from_slice(&key(1)).unwrap();
+            mac.update(value);
+            mac.finalize().into_bytes()[..16].to_vec()
+        };
+        for (value, stretched) in [
+            ("1234", true),
+            ("correct horse battery staple", true),
+            ("Passw0rd", true),
+            ("0123456789abcdef0123456789abcdef", false),
+            ("abcdefabcdefabcdefabcdefabcdefab", true),
+            ("Zx81qWer7TyUiOp3AsDf", false),
+        ] {
+            let hash = keyed(&key(1), PartKind::Token, value.as_bytes()).to_vec();
+            assert_eq!(hash != plain(value.as_bytes()), stretched, "{value}");
+        }
+        let id = keyed(&key(1), PartKind::AccessKeyId, b"1234").to_vec();
+        assert_eq!(id, plain(b"1234"));
+    }
+
+    #[test]
+    fn text_and_memory_say_the_same() {
+        let entry = |value: &str, path: &str| {
+            format!("    {{\"value\": \"{value}\", \"rule\": \"r\", \"path\": {path}}},\n")
+        };
+        let head = format!(
+            "{{\n  \"schema\": \"{SCHEMA}\",\n  \"key\": \"{}\",\n  \"findings\": [\n",
+            "ab".repeat(32)
+        );
+        let (one, two) =
+            (entry(&"01".repeat(16), "\"a \\\"b\\\"\""), entry(&"fe".repeat(16), "\"é\""));
+        let text = format!("{head}{one}{two}    null\n  ]\n}}\n");
+        let baseline = Baseline::parse(Path::new("b"), text.clone()).unwrap();
+        assert_eq!(baseline.to_text(), text);
+        assert!(!baseline.is_changed());
+        assert_eq!((baseline.entry(0).line, baseline.entry(1).line), (5, 6));
+        // In another order and layout it says the same, and would be written otherwise.
+        let swapped = format!("{head}{two}\n\n{one}{one}    null\n  ]\n}}\n");
+        let other = Baseline::parse(Path::new("b"), swapped).unwrap();
+        assert_eq!(other.to_text(), text);
+        assert!(other.is_changed());
+    }
 }

@@ -186,6 +186,24 @@ fn a_change_that_adds_its_own_comment_is_told() {
         .says("by old:1: keylint:allow-file\n");
 }
 
+#[test]
+fn a_comment_in_a_later_version_holds_for_the_history_of_its_file_only() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("a", &format!("id = {ID}\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    sandbox.run("history").expect(1);
+    sandbox.write("a", &format!("id = {ID} # keylint:allow revoked\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m second");
+    sandbox.run("history --show-silenced").expect(0).says("reason: revoked");
+    sandbox.write("b", &format!("id = {ID}\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m third");
+    sandbox.run("history").expect(1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
