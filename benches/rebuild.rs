@@ -28,6 +28,7 @@ fn main() -> ExitCode {
         probe::each(Path::new(repository), threads, |kind| kind == "blob", &|_, _, content| {
             let length = match content {
                 Content::Bytes(data) => data.len() as u64,
+                Content::Seekable(_) => unreachable!("objects are no files"),
                 Content::Stream(stream) => {
                     std::io::copy(stream, &mut std::io::sink()).unwrap_or_default()
                 }

@@ -22,6 +22,8 @@
 //! | [`config`] | the user's settings, as data | model |
 //! | [`sources`] | where bytes come from: trees, standard input, indexes, commits | model |
 //! | [`decode`] | bytes → searchable text | model |
+//! | [`unpack`] | containers → their members, bounded | model |
+//! | [`suppress`] | the user's say-so about findings | model |
 //! | [`report`] | findings → bytes on a writer | model, rules |
 //! | [`detect`] | views → findings, pure and deterministic | model, rules, decode |
 //! | [`scan`] | the pipeline over all of them, but reports | all but report |
@@ -56,8 +58,13 @@
 //! assert_eq!(outcome.findings.len(), 1);
 //! assert_eq!(outcome.findings[0].rule.as_str(), "aws-long-term-credentials");
 //!
-//! let report =
-//!     Report { findings: &outcome.findings, coverage: &outcome.coverage, rules: detector.rules() };
+//! let report = Report {
+//!     findings: &outcome.findings,
+//!     silenced: &outcome.silenced,
+//!     unused: None,
+//!     coverage: &outcome.coverage,
+//!     rules: detector.rules(),
+//! };
 //! report::text::write(&report, &report::Options::default(), &mut std::io::stdout())?;
 //! # Ok(())
 //! # }
@@ -71,3 +78,5 @@ pub mod report;
 pub mod rules;
 pub mod scan;
 pub mod sources;
+pub mod suppress;
+pub mod unpack;

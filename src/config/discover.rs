@@ -10,20 +10,18 @@ use crate::model::span::LineCursor;
 /// The name of a configuration file.
 pub const FILE_NAME: &str = "keylint.toml";
 
-/// More than any configuration holds; what is longer is something else under its name.
-const MAX_BYTES: u64 = 1 << 20;
+/// More than any configuration holds, be it one with tens of thousands of allow entries; what is longer is something
+/// else under its name.
+const MAX_BYTES: u64 = 16 << 20;
 
 /// The file that applies to a scan of `path`: the nearest above it, up to the root of the repository it lies in.
 ///
 /// Outside a repository only the directory itself is looked at (that of `path`, if `path` is no directory): what lies
 /// above it may be anyone's. A `path` that does not exist has no configuration.
 pub fn find(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
-    let Ok(absolute) = path.canonicalize() else { return Ok(None) };
-    let directory = if absolute.is_dir() { Some(absolute.as_path()) } else { absolute.parent() };
-    let Some(directory) = directory else { return Ok(None) };
-    let root =
-        directory.ancestors().find(|ancestor| ancestor.join(".git").exists()).unwrap_or(directory);
-    for ancestor in directory.ancestors().take_while(|ancestor| ancestor.starts_with(root)) {
+    let Some(directory) = directory(path) else { return Ok(None) };
+    let Some(root) = root(path) else { return Ok(None) };
+    for ancestor in directory.ancestors().take_while(|ancestor| ancestor.starts_with(&root)) {
         let candidate = ancestor.join(FILE_NAME);
         match fs::metadata(&candidate) {
             // Reading a FIFO of this name would wait for ever.
@@ -38,6 +36,19 @@ pub fn find(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
     Ok(None)
 }
 
+/// The directory in which a configuration for `path` is looked for last: the root of its repository, or its own
+/// directory. Absolute, links resolved.
+pub fn root(path: &Path) -> Option<PathBuf> {
+    let directory = directory(path)?;
+    let root = directory.ancestors().find(|ancestor| ancestor.join(".git").exists());
+    Some(root.map(Path::to_owned).unwrap_or(directory))
+}
+
+fn directory(path: &Path) -> Option<PathBuf> {
+    let absolute = path.canonicalize().ok()?;
+    if absolute.is_dir() { Some(absolute) } else { absolute.parent().map(Path::to_owned) }
+}
+
 /// Reads the configuration at `path`.
 pub fn read(path: &Path) -> Result<Options, ConfigError> {
     let fail = |source| ConfigError::Unreadable { path: path.into(), source };
@@ -46,7 +57,7 @@ pub fn read(path: &Path) -> Result<Options, ConfigError> {
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
         .map_err(fail)?;
     if bytes.len() as u64 > MAX_BYTES {
-        let problem = "it is larger than 1 MiB";
+        let problem = "it is larger than 16 MiB";
         return Err(ConfigError::NoFile { path: path.into(), problem });
     }
     let text = std::str::from_utf8(&bytes).map_err(|error| {
@@ -129,7 +140,7 @@ mod tests {
         let (_folder, root) = tree(&[]);
         let path = root.join(FILE_NAME);
         fs::write(&path, vec![b'#'; MAX_BYTES as usize + 1]).unwrap();
-        assert!(read(&path).unwrap_err().to_string().contains("larger than 1 MiB"));
+        assert!(read(&path).unwrap_err().to_string().contains("larger than 16 MiB"));
         fs::write(&path, b"threads = 1\n# \xff\n").unwrap();
         assert!(read(&path).unwrap_err().to_string().contains(":2:3: not TOML"));
         fs::write(&path, "\u{feff}threads = 1\r\n").unwrap();

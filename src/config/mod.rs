@@ -7,3 +7,4 @@
 pub mod discover;
 pub mod schema;
 pub mod settings;
+pub mod tables;

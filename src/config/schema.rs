@@ -14,6 +14,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::settings::{Color, FailOn, Format};
+use super::tables::{TABLES, Tables};
 use crate::model::finding::Confidence;
 use crate::model::span::{LineCursor, Position};
 
@@ -43,8 +44,30 @@ pub struct Options {
     pub exclude: Vec<Glob>,
     /// Larger files are named as not scanned.
     pub max_file_size: Option<SizeLimit>,
+    /// Whether keylint's comments in the scanned text silence findings.
+    pub inline: Option<bool>,
+    /// Whether other tools' comments and files do.
+    pub foreign: Option<bool>,
+    /// Whether findings that are silenced are listed.
+    pub show_silenced: Option<bool>,
     /// Whether input that cannot be scanned by its own making leaves the run complete.
     pub allow_incomplete: Option<bool>,
+    /// Whether archives are unpacked.
+    pub archives: Option<bool>,
+    /// Archives within each other that are unpacked.
+    pub archive_depth: Option<u32>,
+    /// Members of one archive that are scanned.
+    pub archive_members: Option<u64>,
+    /// Bytes that a member may expand to.
+    pub archive_member_size: Option<SizeLimit>,
+    /// Bytes that all members of a file together may expand to.
+    pub archive_total_size: Option<SizeLimit>,
+    /// How many times its compressed size a stream may expand to.
+    pub archive_ratio: Option<u64>,
+    /// Bytes held of archives within others, and for a decoder's dictionary.
+    pub archive_memory: Option<SizeLimit>,
+    /// Seconds that one file and all within it may take.
+    pub archive_time: Option<u64>,
     /// When to colour.
     pub color: Option<Color>,
     /// Whether only findings and problems are printed.
@@ -54,32 +77,52 @@ pub struct Options {
     /// Whether secrets are shown in full. Typed only: a file in the tree that is scanned has no say in this.
     #[serde(skip)]
     pub show_secrets: Option<bool>,
+    /// Whether what silences nothing is listed. Typed only: it concerns one run.
+    #[serde(skip)]
+    pub report_unused: Option<bool>,
+    /// What the tables say.
+    #[serde(skip)]
+    pub tables: Tables,
 }
 
 /// Every key of the file, and what its value must be. A test holds this against the fields of [`Options`].
-const KEYS: [(&str, &str); 15] = [
+const KEYS: [(&str, &str); 26] = [
     ("format", "must be \"text\", \"json\", \"jsonl\" or \"sarif\""),
     ("fail-on", "must be \"info\", \"low\", \"medium\", \"high\", \"critical\" or \"never\""),
     ("min-confidence", "must be \"low\", \"medium\" or \"high\""),
     ("include-examples", TRUE_OR_FALSE),
-    ("threads", "must be a whole number, 0 or more"),
+    ("threads", WHOLE_NUMBER),
     ("ignore", TRUE_OR_FALSE),
     ("hidden", TRUE_OR_FALSE),
     ("follow", TRUE_OR_FALSE),
     ("decode", TRUE_OR_FALSE),
     ("exclude", "must be a list of strings, each a pattern in .gitignore syntax"),
-    ("max-file-size", "must be a number of bytes, a string such as \"10M\", or \"none\""),
+    ("max-file-size", SIZE),
+    ("inline", TRUE_OR_FALSE),
+    ("foreign", TRUE_OR_FALSE),
+    ("show-silenced", TRUE_OR_FALSE),
     ("allow-incomplete", TRUE_OR_FALSE),
+    ("archives", TRUE_OR_FALSE),
+    ("archive-depth", WHOLE_NUMBER),
+    ("archive-members", WHOLE_NUMBER),
+    ("archive-member-size", SIZE),
+    ("archive-total-size", SIZE),
+    ("archive-ratio", WHOLE_NUMBER),
+    ("archive-memory", SIZE),
+    ("archive-time", WHOLE_NUMBER),
     ("color", "must be \"auto\", \"always\" or \"never\""),
     ("quiet", TRUE_OR_FALSE),
     ("verbose", TRUE_OR_FALSE),
 ];
 
 const TRUE_OR_FALSE: &str = "must be true or false";
+const WHOLE_NUMBER: &str = "must be a whole number, 0 or more";
+const SIZE: &str = "must be a number of bytes, a string such as \"10M\", or \"none\"";
 
 /// Options of the command line that a file may not set. The file may come with the tree that is scanned, and such a
 /// tree decides neither that secrets are printed nor which files are written.
-const TYPED_ONLY: [&str; 5] = ["show-secrets", "output", "stdin-filename", "config", "no-config"];
+const TYPED_ONLY: [&str; 6] =
+    ["show-secrets", "report-unused", "output", "stdin-filename", "config", "no-config"];
 
 /// A configuration file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -120,8 +163,12 @@ impl Options {
             cursor.advance(&text.as_bytes()[..span.map_or(0, |span| span.start)]);
             ConfigError::Content { path: path.into(), at: cursor.position(), problem }
         };
-        let table = DeTable::parse(text)
+        let mut table = DeTable::parse(text)
             .map_err(|error| fail(error.span(), format!("not TOML: {}", error.message())))?;
+        let newlines: Vec<usize> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
+        let line = |at: usize| newlines.partition_point(|newline| *newline < at) as u64 + 1;
+        let tables = Tables::take(table.get_mut(), &line)
+            .map_err(|(span, problem)| fail(Some(span), problem))?;
         let mut places: Vec<(String, Range<usize>, Range<usize>)> = table
             .get_ref()
             .iter()
@@ -132,7 +179,7 @@ impl Options {
         if let Some((key, span, _)) = unknown {
             return Err(fail(Some(span.clone()), unknown_key(key)));
         }
-        Self::deserialize(Deserializer::from(table.clone())).map_err(|error| {
+        let options = Self::deserialize(Deserializer::from(table.clone())).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start);
             let place = places.iter().find(|(_, key, value)| key.start <= at && at < value.end);
             match place.and_then(|(key, _, value)| {
@@ -145,7 +192,8 @@ impl Options {
                 // Every error concerns the value of a key; if one does not, its text may quote a value.
                 None => fail(error.span(), "not a keylint configuration".into()),
             }
-        })
+        })?;
+        Ok(Self { tables, ..options })
     }
 }
 
@@ -169,16 +217,18 @@ fn unknown_key(key: &str) -> String {
     if let Some(name) = positive {
         return format!("unknown key `{key}`: write `{name} = false`");
     }
-    let known: Vec<&str> = KEYS.iter().map(|(key, _)| *key).collect();
+    let known: Vec<&str> = KEYS.iter().chain(&TABLES[..3]).map(|(key, _)| *key).collect();
     let known = known.join(", ");
-    // A key is named if it can be a slip of the pen; what has digits in it may be a credential.
-    let nameable =
-        key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'));
-    if nameable {
+    if is_nameable(key) {
         format!("unknown key `{key}`; known are {known}")
     } else {
         format!("unknown key; known are {known}")
     }
+}
+
+/// Whether a key may be named in a message: if it can be a slip of the pen; what has digits in it may be a credential.
+pub(super) fn is_nameable(key: &str) -> bool {
+    key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'))
 }
 
 /// A pattern of paths in `.gitignore` syntax, known to be one.
@@ -303,8 +353,11 @@ mod tests {
         let options = Options::parse(
             Path::new("keylint.toml"),
             "format = 'sarif'\nfail-on = 'never'\nmin-confidence = 'high'\ninclude-examples = true\nthreads = 0\n\
-             ignore = false\nhidden = false\nfollow = true\ndecode = false\nexclude = ['*.lock', '/vendor/']\nmax-file-size = '3M'\n\
-             allow-incomplete = true\ncolor = 'never'\nquiet = true\nverbose = false\n",
+             ignore = false\nhidden = false\nfollow = true\ndecode = false\nexclude = ['*.lock', '/vendor/']\n\
+             max-file-size = '3M'\nallow-incomplete = true\narchives = false\narchive-depth = 2\n\
+             archive-members = 3\narchive-member-size = '1K'\narchive-total-size = '2K'\narchive-ratio = 4\n\
+             archive-memory = 'none'\narchive-time = 5\ninline = false\nforeign = false\nshow-silenced = true\n\
+             color = 'never'\nquiet = true\nverbose = false\n",
         )
         .unwrap();
         let globs: Vec<&str> = options.exclude.iter().map(Glob::as_str).collect();
@@ -322,11 +375,24 @@ mod tests {
             decode: Some(false),
             exclude: Vec::new(),
             max_file_size: Some(SizeLimit::Bytes(3 << 20)),
+            inline: Some(false),
+            foreign: Some(false),
+            show_silenced: Some(true),
             allow_incomplete: Some(true),
+            archives: Some(false),
+            archive_depth: Some(2),
+            archive_members: Some(3),
+            archive_member_size: Some(SizeLimit::Bytes(1 << 10)),
+            archive_total_size: Some(SizeLimit::Bytes(2 << 10)),
+            archive_ratio: Some(4),
+            archive_memory: Some(SizeLimit::None),
+            archive_time: Some(5),
             color: Some(Color::Never),
             quiet: Some(true),
             verbose: Some(false),
             show_secrets: None,
+            report_unused: None,
+            tables: Tables::default(),
         };
         assert_eq!(rest, expected);
     }

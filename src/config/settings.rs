@@ -1,9 +1,11 @@
 //! The resolved settings of a run: every choice made, no options left.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::schema::{Options, SizeLimit};
+use super::tables::RuleOverride;
 use crate::model::finding::{Confidence, Severity};
 
 /// How a report is written.
@@ -147,6 +149,68 @@ pub struct Presentation {
     pub verbosity: Verbosity,
     /// Whether secrets are shown in full. Never set by a configuration file.
     pub show_secrets: bool,
+    /// Whether findings that are known and accepted are listed; if nobody says, SARIF reports do.
+    pub show_silenced: Option<bool>,
+}
+
+/// Whose say-so about findings counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+pub struct Suppress {
+    /// keylint's comments in the scanned text.
+    pub inline: bool,
+    /// Other tools' comments and files.
+    pub foreign: bool,
+    /// Whether suppressions that the scanned change itself adds count.
+    pub own_additions: bool,
+    /// Whether what silences nothing is searched for.
+    pub report_unused: bool,
+}
+
+/// A file of suppressions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// As reports show it.
+    pub shown: PathBuf,
+    /// From the root of its repository.
+    pub scope: PathBuf,
+}
+
+/// Whether and how far archives are unpacked. What a limit keeps from being scanned is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Archives {
+    /// Whether they are unpacked at all, rather than scanned as they lie.
+    pub unpack: bool,
+    /// Archives within each other that are unpacked, the outermost included.
+    pub depth: u32,
+    /// Members of one archive.
+    pub members: u64,
+    /// Bytes that one member may expand to.
+    pub member_size: u64,
+    /// Bytes that all members of a file may expand to, at all depths together.
+    pub total_size: u64,
+    /// How many times its compressed size a stream may expand to.
+    pub ratio: u64,
+    /// Bytes that a thread holds of archives within others, and for one dictionary of a decoder.
+    pub memory: u64,
+    /// Seconds that one file and all within it may take.
+    pub seconds: u64,
+}
+
+impl Default for Archives {
+    /// Sizes are those of large images of containers. Deflate expands up to 1,032 times, and text hardly ever 100 times.
+    fn default() -> Self {
+        Self {
+            unpack: true,
+            depth: 4,
+            members: 200_000,
+            member_size: 4 << 30,
+            total_size: 16 << 30,
+            ratio: 500,
+            memory: 256 << 20,
+            seconds: 300,
+        }
+    }
 }
 
 /// Everything a scan needs to know, resolved from defaults, configuration file and command line.
@@ -173,9 +237,21 @@ pub struct Settings {
     pub include_examples: bool,
     /// The threshold for exit status 1.
     pub fail_on: FailOn,
+    /// Whose say-so about findings counts.
+    pub suppress: Suppress,
+    /// Files of suppressions that are in use, whose changes are told.
+    pub watched: Vec<Watched>,
+    /// What is said of single rules, by their identifiers.
+    pub rules: BTreeMap<String, RuleOverride>,
+    /// The accounts that are the user's own, 12 digits each.
+    pub own_accounts: BTreeSet<String>,
+    /// The severity of findings in other accounts, if there are own ones.
+    pub others: Option<Severity>,
     /// Whether input that cannot be scanned by its own making (encrypted, of an unsupported format, cut off by a
     /// shallow clone) is noted and leaves the run complete.
     pub allow_incomplete: bool,
+    /// Whether and how far archives are unpacked.
+    pub archives: Archives,
     /// How the result is shown; no business of the scan itself.
     pub presentation: Presentation,
 }
@@ -193,12 +269,24 @@ impl Default for Settings {
             min_confidence: Confidence::Medium,
             include_examples: false,
             fail_on: FailOn::Severity(Severity::Medium),
+            suppress: Suppress {
+                inline: true,
+                foreign: true,
+                own_additions: true,
+                report_unused: false,
+            },
             allow_incomplete: false,
+            archives: Archives::default(),
+            watched: Vec::new(),
+            rules: BTreeMap::new(),
+            own_accounts: BTreeSet::new(),
+            others: None,
             presentation: Presentation {
                 format: Format::Text,
                 color: Color::Auto,
                 verbosity: Verbosity::Normal,
                 show_secrets: false,
+                show_silenced: None,
             },
         }
     }
@@ -222,11 +310,30 @@ impl Settings {
         set(&mut self.min_confidence, options.min_confidence);
         set(&mut self.include_examples, options.include_examples);
         set(&mut self.fail_on, options.fail_on);
+        set(&mut self.suppress.inline, options.inline);
+        set(&mut self.suppress.foreign, options.foreign);
+        set(&mut self.suppress.report_unused, options.report_unused);
         set(&mut self.allow_incomplete, options.allow_incomplete);
+        let bytes = |limit: SizeLimit| limit.bytes().unwrap_or(u64::MAX);
+        let archives = &mut self.archives;
+        set(&mut archives.unpack, options.archives);
+        set(&mut archives.depth, options.archive_depth);
+        set(&mut archives.members, options.archive_members);
+        set(&mut archives.member_size, options.archive_member_size.map(bytes));
+        set(&mut archives.total_size, options.archive_total_size.map(bytes));
+        set(&mut archives.ratio, options.archive_ratio);
+        set(&mut archives.memory, options.archive_memory.map(bytes));
+        set(&mut archives.seconds, options.archive_time);
         set(&mut self.presentation.format, options.format);
         set(&mut self.presentation.color, options.color);
         set(&mut self.presentation.show_secrets, options.show_secrets);
+        self.presentation.show_silenced = options.show_silenced.or(self.presentation.show_silenced);
         self.presentation.verbosity = verbosity(self.presentation.verbosity, options);
+        for rule in &options.tables.rules {
+            self.rules.insert(rule.id.clone(), rule.clone());
+        }
+        self.own_accounts.extend(options.tables.own_accounts.iter().cloned());
+        self.others = options.tables.others.or(self.others);
         self.exclude.extend(
             options
                 .exclude

@@ -207,7 +207,7 @@ impl Evidenced<'_> {
                 "looks like a canary token ({issuer}): do not test it"
             )));
         }
-        if set.secret.is_some() && path::is_root_key_file(self.origin.path()) {
+        if set.secret.is_some() && path::is_root_key_file(self.origin.own_path()) {
             notes.push(Evidence::new("a root key file: this key can do everything in its account"));
         }
         if set.id.is_some_and(|id| {
@@ -265,7 +265,7 @@ impl Evidenced<'_> {
     }
 
     fn advice(&self, rule: &RuleId, key: &Candidate, parts: &[Part]) -> Advice {
-        let path: &Path = self.origin.path();
+        let path: &Path = self.origin.own_path();
         let by_name =
             key.context.name.as_ref().and_then(|(name, _)| path::place_of_name(&name.written));
         let place = by_name.unwrap_or_else(|| path::place(path));

@@ -161,6 +161,12 @@ impl<'d> BlobScan<'d> {
         }
     }
 
+    /// The position that the windows so far have reached: where the next one's core starts. `None` once there was more
+    /// than is kept: nothing is found from there on.
+    pub fn reached(&self) -> Option<LineCursor> {
+        (!self.over_limit).then(|| self.lines.clone())
+    }
+
     /// Takes the next window. What starts within `core` (a range of the view's text) is found; the text around it is
     /// there to be looked at: at least [`MARGIN_BEFORE`] and [`MARGIN_AFTER`] of it, or up to the blob's ends. The
     /// cores of successive windows adjoin. `last` says that no window follows.
@@ -184,7 +190,7 @@ impl<'d> BlobScan<'d> {
         if !is_empty {
             let table = self.head.as_deref().and_then(Table::parse);
             let surrounds = Surrounds {
-                path: self.origin.path(),
+                path: self.origin.own_path(),
                 table: table.as_ref(),
                 floors: self.detector.floors,
                 sections: Sections::default(),

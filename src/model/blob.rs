@@ -1,14 +1,13 @@
 //! Bytes to scan, and where they come from.
 
 use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Where a blob comes from, as a report names it and as its fingerprints are scoped.
-///
-/// Sources to come (archive members) add their variants here.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Origin {
@@ -53,24 +52,76 @@ pub enum Origin {
         /// The name from `--stdin-filename`, or `<stdin>`.
         name: PathBuf,
     },
+    /// A member of an archive, or what a compressed file holds.
+    Member {
+        /// The archive.
+        outer: Arc<Origin>,
+        /// The member's name within it: scanned text, never a path to be opened.
+        name: PathBuf,
+        /// The path as a report shows it: the outer one, `!`, the name.
+        path: PathBuf,
+        /// The path that scopes fingerprints, put together in the same way.
+        scope: PathBuf,
+    },
 }
 
 impl Origin {
+    /// The member of `outer` that has this name there.
+    pub fn member(outer: &Arc<Self>, name: PathBuf) -> Self {
+        let within = |outer: &Path| {
+            let mut path =
+                OsString::with_capacity(outer.as_os_str().len() + 1 + name.as_os_str().len());
+            path.push(outer);
+            path.push("!");
+            path.push(&name);
+            PathBuf::from(path)
+        };
+        let (path, scope) = (within(outer.path()), within(outer.scope()));
+        Self::Member { outer: Arc::clone(outer), name, path, scope }
+    }
+
     /// The path to show.
     pub fn path(&self) -> &Path {
         match self {
             Self::File { path, .. }
             | Self::IndexEntry { path }
             | Self::Committed { path, .. }
-            | Self::Object { path, .. } => path,
+            | Self::Object { path, .. }
+            | Self::Member { path, .. } => path,
             Self::Message { name, .. } | Self::Stdin { name } => name,
+        }
+    }
+
+    /// The same member in another outermost archive, for one whose place is found out later.
+    pub fn moved_to(&self, outermost: &Arc<Self>) -> Arc<Self> {
+        match self {
+            Self::Member { outer, name, .. } => {
+                Arc::new(Self::member(&outer.moved_to(outermost), name.clone()))
+            }
+            _ => Arc::clone(outermost),
+        }
+    }
+
+    /// The file, object or stream that all of it lies in: itself, if it is no member of an archive.
+    pub fn outermost(&self) -> &Self {
+        match self {
+            Self::Member { outer, .. } => outer.outermost(),
+            other => other,
+        }
+    }
+
+    /// The path by which to judge what the blob is: that of a member within its archive, else the one to show.
+    pub fn own_path(&self) -> &Path {
+        match self {
+            Self::Member { name, .. } => name,
+            other => other.path(),
         }
     }
 
     /// The path that scopes fingerprints.
     pub fn scope(&self) -> &Path {
         match self {
-            Self::File { scope, .. } => scope,
+            Self::File { scope, .. } | Self::Member { scope, .. } => scope,
             Self::IndexEntry { path }
             | Self::Committed { path, .. }
             | Self::Object { path, .. } => path,
@@ -78,15 +129,11 @@ impl Origin {
         }
     }
 
-    /// The blob that was read: itself, as long as it is not part of another one.
-    pub fn outermost(&self) -> &Self {
-        self
-    }
-
-    /// The object of a repository that no commit is known to hold, if it is one.
+    /// The object of a repository that no commit is known to hold, if it is one or lies in one.
     pub fn object(&self) -> Option<ObjectId> {
         match self {
             Self::Object { id, .. } => Some(*id),
+            Self::Member { outer, .. } => outer.object(),
             _ => None,
         }
     }
@@ -95,6 +142,7 @@ impl Origin {
     pub fn commit(&self) -> Option<&Commit> {
         match self {
             Self::Committed { commit, .. } | Self::Message { commit, .. } => Some(commit),
+            Self::Member { outer, .. } => outer.commit(),
             Self::File { .. }
             | Self::IndexEntry { .. }
             | Self::Object { .. }
@@ -136,12 +184,20 @@ pub struct Commit {
     pub offset: i32,
 }
 
-/// The bytes of a blob: at hand, or to be read in one pass.
+/// What can be read at any place.
+pub trait ReadSeek: Read + Seek {}
+
+impl<T: Read + Seek> ReadSeek for T {}
+
+/// The bytes of a blob: at hand, or to be read.
 pub enum Content<'a> {
     /// The whole blob in memory.
     Bytes(&'a [u8]),
     /// A stream that is read to its end, window by window.
     Stream(&'a mut dyn Read),
+    /// A stream that starts at its beginning and can be read again, as an archive's directory at the end makes
+    /// necessary.
+    Seekable(&'a mut dyn ReadSeek),
 }
 
 /// Which lines of a blob matter.

@@ -104,6 +104,17 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Something in the scanned text that does not do what its author meant it to. Not an error.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// The path it stands in.
+    pub path: PathBuf,
+    /// Its line, from 1.
+    pub line: u64,
+    /// What is wrong, for people. May hold scanned text, but never a credential.
+    pub message: String,
+}
+
 /// What one run covered.
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
@@ -111,16 +122,24 @@ pub struct Coverage {
     pub files: u64,
     /// Bytes scanned.
     pub bytes: u64,
+    /// Members of archives scanned, and contents of compressed files.
+    pub members: u64,
+    /// Bytes of members scanned.
+    pub unpacked: u64,
     /// Wall time of the scan.
     pub elapsed: Duration,
     /// How many entries were left out on purpose, by reason.
     pub left_out: BTreeMap<LeftOut, u64>,
     /// Inputs not scanned whole, sorted by path.
     pub problems: Vec<Problem>,
+    /// What is wrong with comments that were to silence something, sorted by place.
+    pub warnings: Vec<Warning>,
     /// Inputs not scanned whole that were allowed to be (`--allow-incomplete`), sorted by path.
     pub gaps: Vec<Problem>,
     /// Findings that are documentation examples or placeholders and were not asked for.
     pub examples: u64,
+    /// Findings of rules that the configuration disables.
+    pub disabled: u64,
     /// Findings below the confidence asked for.
     pub below_confidence: u64,
 }
@@ -128,17 +147,33 @@ pub struct Coverage {
 impl Coverage {
     /// Adds what another part of the run covered; of the wall time the longer one counts.
     pub fn add(&mut self, other: Self) {
-        let Self { files, bytes, elapsed, left_out, problems, gaps, examples, below_confidence } =
-            other;
+        let Self {
+            files,
+            bytes,
+            elapsed,
+            left_out,
+            problems,
+            gaps,
+            members,
+            unpacked,
+            warnings,
+            examples,
+            disabled,
+            below_confidence,
+        } = other;
         self.files += files;
         self.bytes += bytes;
+        self.members += members;
+        self.unpacked += unpacked;
         self.elapsed = self.elapsed.max(elapsed);
         for (reason, count) in left_out {
             *self.left_out.entry(reason).or_default() += count;
         }
         self.problems.extend(problems);
         self.gaps.extend(gaps);
+        self.warnings.extend(warnings);
         self.examples += examples;
+        self.disabled += disabled;
         self.below_confidence += below_confidence;
     }
 

@@ -306,6 +306,13 @@ impl Finding {
         self.parts.first().expect("a finding has at least one part")
     }
 
+    /// The part that tells this credential from others, which its identities are made from: its kind and its value.
+    pub fn identity(&self) -> (PartKind, &Secret) {
+        let is_key = |part: &&Part| Fingerprint::of_credential(&part.value) == self.credential;
+        let part = self.parts.iter().find(is_key).unwrap_or(self.primary());
+        (part.kind, &part.value)
+    }
+
     /// The first place of each part, and all further places of the same values, both in order of position.
     pub fn places(&self) -> (Vec<&Part>, Vec<&Part>) {
         let mut first: Vec<&Part> = Vec::new();

@@ -1,4 +1,4 @@
-//! The shared nouns: spans, secrets, blobs, findings and coverage.
+//! The shared nouns: spans, secrets, blobs, findings, what silences them, and coverage.
 //!
 //! Layer 0: nothing here reads a file, matches a pattern or knows a report format, and nothing here imports another
 //! module of the crate.
@@ -9,4 +9,5 @@ pub mod finding;
 pub mod history;
 pub mod layer;
 pub mod secret;
+pub mod silenced;
 pub mod span;

@@ -15,11 +15,13 @@ use super::commit;
 use super::escape::escape_json;
 use super::history::History;
 use super::redact::Redactor;
-use super::{Options, Report, percent_encoded};
+use super::silenced::{self, Suppression, Unused};
+use super::{Listing, Options, Report, percent_encoded};
 use crate::model::blob;
 use crate::model::coverage::{self, LeftOut, ProblemKind};
 use crate::model::finding::{self, Class, Confidence, Evidence, PartKind, Severity};
 use crate::model::layer::Layer;
+use crate::model::silenced as model;
 use crate::model::span::Span;
 
 /// The name of this version of the format.
@@ -27,16 +29,22 @@ pub const SCHEMA: &str = "keylint-report-1";
 
 /// Writes the report as one JSON object, indented, with a line end after it.
 pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let redactor = Redactor::new(options.secrets, report.findings);
+    let redactor = Redactor::new(options.secrets, report.all());
     let document = Document {
         schema: SCHEMA,
         tool: Tool::default(),
-        scan: Scan::of(report),
+        scan: Scan::of(report, &redactor),
         findings: report
             .findings
             .iter()
             .map(|finding| Finding::of(finding, report, &redactor))
             .collect(),
+        silenced: (options.silenced == Listing::Listed).then(|| {
+            report.silenced.iter().map(|one| Silenced::of(one, report, &redactor)).collect()
+        }),
+        unused: report
+            .unused
+            .map(|unused| unused.iter().map(|one| Unused::of(one, &redactor)).collect()),
     };
     let json = serde_json::to_string_pretty(&document)?;
     writeln!(out, "{}", escape_json(&json))
@@ -65,6 +73,34 @@ pub struct Document<'a> {
     /// credential that stands in several files, or was added by several commits, is one finding for each; these share
     /// `credential`. Of a whole history, a credential is one finding.
     findings: Vec<Finding<'a>>,
+    /// The findings that are known and accepted, in the same order. Only with `--show-silenced`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    silenced: Option<Vec<Silenced<'a>>>,
+    /// Suppressions that silenced nothing, or have expired. Only with `--report-unused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unused: Option<Vec<Unused>>,
+}
+
+/// A finding that is known and accepted.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Silenced<'a> {
+    /// What silences it; the first suppression, where several do.
+    by: Suppression,
+    /// The finding.
+    finding: Finding<'a>,
+}
+
+impl<'a> Silenced<'a> {
+    pub(super) fn of(
+        silenced: &'a model::Silenced,
+        report: &Report<'a>,
+        redactor: &Redactor,
+    ) -> Self {
+        Self {
+            by: Suppression::of(&silenced.by, redactor),
+            finding: Finding::of(&silenced.finding, report, redactor),
+        }
+    }
 }
 
 /// What wrote the report.
@@ -92,6 +128,10 @@ pub(super) struct Scan<'a> {
     files: u64,
     /// The number of bytes scanned.
     bytes: u64,
+    /// The number of members of archives and contents of compressed files scanned. An archive within another is one.
+    members: u64,
+    /// The number of bytes of members scanned.
+    unpacked: u64,
     /// Wall time in seconds, to the millisecond.
     seconds: f64,
     /// The number of findings in the report.
@@ -100,28 +140,68 @@ pub(super) struct Scan<'a> {
     examples: u64,
     /// The number of findings that are not in the report since their confidence is below what was asked for.
     below_confidence: u64,
+    /// The number of findings that are not in the report since the configuration disables their rules.
+    disabled: u64,
+    /// The number of findings that are known and accepted, by the form of what silences them: `keylint:allow`,
+    /// `[[allow]]`, `baseline`, `policy`, or another tool's token or file name. Forms that did not occur are absent.
+    silenced: BTreeMap<&'static str, u64>,
+    /// How many of these are silenced by something that the scanned change adds itself.
+    silenced_by_change: u64,
     /// How many entries were left out on purpose, by reason. Reasons that did not occur are absent.
     left_out: &'a BTreeMap<LeftOut, u64>,
     /// Inputs that were not scanned, or not whole, sorted by path.
     problems: Vec<Problem<'a>>,
+    /// Comments that were to silence something and are not understood, sorted by path and line.
+    warnings: Vec<Warning>,
     /// Inputs that were not scanned, or not whole, and were allowed to be (`--allow-incomplete`), sorted by path.
     gaps: Vec<Problem<'a>>,
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn of(report: &Report<'a>) -> Self {
+    pub(super) fn of(report: &Report<'a>, redactor: &Redactor) -> Self {
         let coverage = report.coverage;
         Self {
             complete: coverage.is_complete(),
             files: coverage.files,
             bytes: coverage.bytes,
+            members: coverage.members,
+            unpacked: coverage.unpacked,
             seconds: coverage.elapsed.as_millis() as f64 / 1000.0,
             findings: report.findings.len() as u64,
             examples: coverage.examples,
             below_confidence: coverage.below_confidence,
+            disabled: coverage.disabled,
+            silenced: silenced::by_form(report.silenced),
+            silenced_by_change: silenced::by_change(report.silenced),
             left_out: &coverage.left_out,
             problems: coverage.problems.iter().map(Problem::of).collect(),
             gaps: coverage.gaps.iter().map(Problem::of).collect(),
+            warnings: coverage
+                .warnings
+                .iter()
+                .map(|warning| Warning::of(warning, redactor))
+                .collect(),
+        }
+    }
+}
+
+/// A comment that was to silence something and is not understood.
+#[derive(Serialize, JsonSchema)]
+struct Warning {
+    /// The file.
+    path: String,
+    /// The line, from 1.
+    line: u64,
+    /// What is wrong, for people.
+    message: String,
+}
+
+impl Warning {
+    fn of(warning: &coverage::Warning, redactor: &Redactor) -> Self {
+        Self {
+            path: lossy(&warning.path),
+            line: warning.line,
+            message: redactor.words(&warning.message).into_owned(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The JSON Lines format: one finding a line, then one line that sums up the scan. A report without that last line is
+//! The JSON Lines format: one finding a line, then what else was asked for, then one line that sums up the scan. A report without that last line is
 //! cut off.
 
 use std::io::{self, Write};
@@ -7,18 +7,29 @@ use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Serialize;
 
 use super::escape::escape_json;
-use super::json::{Finding, SCHEMA, Scan, Tool};
+use super::json::{Finding, SCHEMA, Scan, Silenced, Tool};
 use super::redact::Redactor;
-use super::{Options, Report};
+use super::silenced::Unused;
+use super::{Listing, Options, Report};
 
 /// Writes the report as JSON Lines.
 pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let redactor = Redactor::new(options.secrets, report.findings);
+    let redactor = Redactor::new(options.secrets, report.all());
     for finding in report.findings {
         let finding = Finding::of(finding, report, &redactor);
         write_line(&Line::Finding(Box::new(finding)), out)?;
     }
-    let summary = Summary { schema: SCHEMA, tool: Tool::default(), scan: Scan::of(report) };
+    if options.silenced == Listing::Listed {
+        for silenced in report.silenced {
+            let silenced = Silenced::of(silenced, report, &redactor);
+            write_line(&Line::Silenced(Box::new(silenced)), out)?;
+        }
+    }
+    for unused in report.unused.unwrap_or_default() {
+        write_line(&Line::Unused(Unused::of(unused, &redactor)), out)?;
+    }
+    let scan = Scan::of(report, &redactor);
+    let summary = Summary { schema: SCHEMA, tool: Tool::default(), scan };
     write_line(&Line::Summary(summary), out)
 }
 
@@ -34,6 +45,10 @@ pub fn schema() -> Schema {
 enum Line<'a> {
     /// A finding, with the fields it has in the JSON format.
     Finding(Box<Finding<'a>>),
+    /// A finding that is known and accepted. Only with `--show-silenced`.
+    Silenced(Box<Silenced<'a>>),
+    /// A suppression that silenced nothing, or has expired. Only with `--report-unused`.
+    Unused(Unused),
     /// The last line.
     Summary(Summary<'a>),
 }

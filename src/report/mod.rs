@@ -12,6 +12,7 @@ pub mod json;
 pub mod jsonl;
 pub mod redact;
 pub mod sarif;
+mod silenced;
 pub mod text;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::model::coverage::Coverage;
 use crate::model::finding::Finding;
+use crate::model::silenced::{Silenced, Unused};
 use crate::rules::load::RuleSet;
 
 /// What there is to report.
@@ -27,17 +29,30 @@ use crate::rules::load::RuleSet;
 pub struct Report<'a> {
     /// Findings at or above the confidence asked for, sorted by path and place.
     pub findings: &'a [Finding],
+    /// Findings that are known and accepted, in the same order.
+    pub silenced: &'a [Silenced],
+    /// What silenced nothing, if that was asked for.
+    pub unused: Option<&'a [Unused]>,
     /// What was scanned and what was not.
     pub coverage: &'a Coverage,
     /// The rules that were looked for.
     pub rules: &'a RuleSet,
 }
 
-/// How a report is written. Only `secrets` concerns every format, the rest is for [`text`].
+impl<'a> Report<'a> {
+    /// All findings, shown or not: what a redactor has to know.
+    fn all(&self) -> impl Iterator<Item = &'a Finding> {
+        self.findings.iter().chain(self.silenced.iter().map(|silenced| &silenced.finding))
+    }
+}
+
+/// How a report is written. `secrets` and `silenced` concern every format, the rest is for [`text`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Whether credentials are redacted.
     pub secrets: Secrets,
+    /// Whether findings that are known and accepted are listed.
+    pub silenced: Listing,
     /// Whether the text format uses colour.
     pub color: Color,
     /// Columns that the text format may use; less than 40 counts as 40.
@@ -50,6 +65,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             secrets: Secrets::Redacted,
+            silenced: Listing::Counted,
             color: Color::Plain,
             width: 80,
             verbosity: Verbosity::Normal,
@@ -64,6 +80,15 @@ pub enum Secrets {
     Redacted,
     /// Values and lines are shown as they are, because the user asked for it.
     Shown,
+}
+
+/// Whether a report lists something, or says only how many there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Their number is given.
+    Counted,
+    /// Each of them is told.
+    Listed,
 }
 
 /// Whether text is coloured. The words are the same either way.
@@ -84,9 +109,9 @@ pub enum Verbosity {
     Normal,
 }
 
-/// Bytes of a path that stand as they are in a URI.
+/// Bytes of a path that stand as they are in a URI; `!` leads into archives, as in `jar:` URIs.
 const PATH_IN_URI: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'!').remove(b'/');
 
 /// A path as the path of a URI: its bytes percent-encoded, `/` between components.
 fn percent_encoded(path: &Path) -> String {

@@ -45,12 +45,12 @@ pub struct Redactor {
 }
 
 impl Redactor {
-    /// A redactor for reports of these findings.
-    pub fn new(secrets: Secrets, findings: &[Finding]) -> Self {
+    /// A redactor for reports in which these findings occur, or lines that they may stand in.
+    pub fn new<'f>(secrets: Secrets, findings: impl IntoIterator<Item = &'f Finding>) -> Self {
         let mut pieces: Vec<[u8; PIECE]> = match secrets {
             Secrets::Shown => Vec::new(),
             Secrets::Redacted => findings
-                .iter()
+                .into_iter()
                 .flat_map(|finding| &finding.parts)
                 // A log can hold one token thousands of times.
                 .flat_map(|part| std::iter::once(&part.value).chain(&part.raw))

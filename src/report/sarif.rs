@@ -12,16 +12,18 @@ use serde_sarif::sarif::{
     ArtifactContent, ArtifactLocation, Invocation, Location, Message, MultiformatMessageString,
     Notification, PhysicalLocation, PropertyBag, Region, ReportingConfiguration,
     ReportingDescriptor, ReportingDescriptorReference, Result as SarifResult, ResultLevel, Run,
-    Sarif, Tool, ToolComponent,
+    Sarif, Suppression, Tool, ToolComponent,
 };
 
 use super::escape::escape_json;
 use super::history::History;
 use super::json::Commit;
 use super::redact::{Glyph, Line, Redactor};
-use super::{Options, Report, percent_encoded};
-use crate::model::coverage::{Coverage, Problem};
+use super::silenced::uselessness;
+use super::{Listing, Options, Report, percent_encoded};
+use crate::model::coverage::Problem;
 use crate::model::finding::{Class, Finding, Part, Severity};
+use crate::model::silenced::{Entry, Kind};
 use crate::rules::load::RuleSet;
 use crate::rules::schema::Rule;
 
@@ -36,13 +38,20 @@ const FINGERPRINT: &str = "keylint/v1";
 
 /// Writes the report as SARIF, indented, with a line end after it.
 pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Result<()> {
-    let redactor = Redactor::new(options.secrets, report.findings);
-    let results: Vec<SarifResult> =
+    let redactor = Redactor::new(options.secrets, report.all());
+    let mut results: Vec<SarifResult> =
         report.findings.iter().map(|finding| result(finding, report.rules, &redactor)).collect();
+    if options.silenced == Listing::Listed {
+        results.extend(report.silenced.iter().map(|silenced| {
+            let mut result = result(&silenced.finding, report.rules, &redactor);
+            result.suppressions = Some(vec![suppression(&silenced.by, &redactor)]);
+            result
+        }));
+    }
     let run = Run::builder()
         .tool(Tool::builder().driver(driver(report.rules)).build())
         .results(results)
-        .invocations(vec![invocation(report.coverage)])
+        .invocations(vec![invocation(report, &redactor)])
         .original_uri_base_ids(BTreeMap::from([(SOURCE_ROOT.to_owned(), source_root())]))
         .column_kind("unicodeCodePoints")
         .build();
@@ -164,6 +173,32 @@ fn result(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> SarifResul
     result
 }
 
+fn suppression(entry: &Entry, redactor: &Redactor) -> Suppression {
+    let kind = match entry.form.kind {
+        Kind::InSource => "inSource",
+        Kind::External => "external",
+    };
+    let region = Region::builder().start_line(as_i64(entry.line)).build();
+    let physical =
+        PhysicalLocation::builder().artifact_location(artifact(&entry.path)).region(region).build();
+    let mut properties = vec![
+        ("form", json!(entry.form.name)),
+        ("what", json!(redactor.words(&entry.what))),
+        ("new", json!(entry.is_new)),
+    ];
+    properties.extend(entry.owner.iter().map(|owner| ("owner", json!(redactor.words(owner)))));
+    properties.extend(entry.expires.iter().map(|date| ("expires", json!(date.to_string()))));
+    let mut suppression = Suppression::builder()
+        .kind(json!(kind))
+        .status(json!("accepted"))
+        .location(Location::builder().physical_location(physical).build())
+        .properties(bag(properties))
+        .build();
+    suppression.justification =
+        entry.reason.as_ref().map(|reason| redactor.words(reason).into_owned());
+    suppression
+}
+
 /// What was found, with links to the related locations, and what to do instead. The first sentence stands alone, since
 /// lists of results show no more.
 fn sentence(finding: &Finding, rules: &RuleSet, redactor: &Redactor) -> String {
@@ -265,12 +300,21 @@ fn artifact(path: &Path) -> ArtifactLocation {
     ArtifactLocation::builder().uri(format!("file://{slash}{encoded}")).build()
 }
 
-fn invocation(coverage: &Coverage) -> Invocation {
+fn invocation(report: &Report, redactor: &Redactor) -> Invocation {
+    let coverage = report.coverage;
     let problems = coverage.problems.iter().map(|problem| notification(problem, "error"));
     let gaps = coverage.gaps.iter().map(|gap| notification(gap, "note"));
+    let warnings = coverage.warnings.iter().map(|warning| {
+        remark("warning", &redactor.words(&warning.message), &warning.path, warning.line)
+    });
+    let unused = report.unused.unwrap_or_default().iter().map(|unused| {
+        let said = uselessness(unused);
+        remark("note", &redactor.words(&said), &unused.entry.path, unused.entry.line)
+    });
+    let notifications: Vec<_> = problems.chain(gaps).chain(warnings).chain(unused).collect();
     Invocation::builder()
         .execution_successful(coverage.is_complete())
-        .tool_execution_notifications(problems.chain(gaps).collect::<Vec<_>>())
+        .tool_execution_notifications(notifications)
         .build()
 }
 
@@ -285,6 +329,18 @@ fn notification(problem: &Problem, level: &str) -> Notification {
         vec![Location::builder().physical_location(physical).build()]
     });
     notification
+}
+
+fn remark(level: &str, said: &str, path: &Path, line: u64) -> Notification {
+    let physical = PhysicalLocation::builder()
+        .artifact_location(artifact(path))
+        .region(Region::builder().start_line(as_i64(line)).build())
+        .build();
+    Notification::builder()
+        .level(json!(level))
+        .message(message(&plain(said)))
+        .locations(vec![Location::builder().physical_location(physical).build()])
+        .build()
 }
 
 fn kind(kind: Value) -> ReportingDescriptorReference {

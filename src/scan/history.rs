@@ -8,12 +8,14 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::silence::Judged;
 use super::{Ledger, Scan};
 use crate::model::blob::{ObjectId, Origin};
 use crate::model::coverage::Coverage;
 use crate::model::finding::{Class, Confidence, Finding, Fingerprint, PartKind};
 use crate::model::history::{History as Told, Sighting};
 use crate::model::secret::Secret;
+use crate::model::silenced::Entry;
 use crate::sources::Visitor;
 use crate::sources::filter::Filter;
 use crate::sources::git::GitError;
@@ -21,8 +23,8 @@ use crate::sources::git::history::{History, Placed};
 
 /// Takes the findings of blobs in place of the ledger.
 pub(super) trait Sink: Sync {
-    /// Takes the findings of one blob, of every confidence and class. There is at least one.
-    fn keep(&self, findings: Vec<Finding>);
+    /// Takes the findings of one blob with the comments that silence them, of every confidence and class. There is at least one.
+    fn keep(&self, findings: Vec<Judged>);
 
     /// Says that the name of a file may make more of it than there was without one.
     fn depends_on_path(&self, origin: &Origin);
@@ -38,7 +40,8 @@ pub(super) fn push(
     let started = Instant::now();
     progress.objects.store(history.objects() as u64, Ordering::Relaxed);
     let suspects = Suspects { examples: scan.settings.include_examples, ..Suspects::default() };
-    let first = scan.with_sink(&suspects);
+    // Comments are of no interest before there is something to silence.
+    let first = Scan { comments: None, ..scan.with_sink(&suspects) };
     history.push(scan.settings.max_file_size, &first, &|bytes| {
         progress.read.fetch_add(1, Ordering::Relaxed);
         progress.bytes.fetch_add(bytes, Ordering::Relaxed);
@@ -88,9 +91,9 @@ impl Suspects {
 }
 
 impl Sink for Suspects {
-    fn keep(&self, findings: Vec<Finding>) {
+    fn keep(&self, findings: Vec<Judged>) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        for finding in findings {
+        for Judged { finding, .. } in findings {
             if finding.class == Class::Example && !self.examples {
                 found.1.insert(finding.credential);
             } else {
@@ -129,6 +132,8 @@ struct At {
     order: u32,
     sighting: Sighting,
     objects: BTreeSet<ObjectId>,
+    /// A comment in one of the versions of the file that were there.
+    silenced_by: Option<Entry>,
 }
 
 /// Which of several findings of a credential is shown: the smallest. The one with most parts, then the surest, then the
@@ -142,7 +147,7 @@ impl<'p> Joined<'p> {
     }
 
     /// One finding for each credential, in no order.
-    fn into_findings(self) -> Vec<Finding> {
+    fn into_findings(self) -> Vec<Judged> {
         let credentials = self.credentials.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut credentials: Vec<Credential> = credentials.into_values().collect();
         credentials.sort_by(|one, other| one.rank.cmp(&other.rank));
@@ -170,12 +175,12 @@ impl<'p> Joined<'p> {
 }
 
 impl Sink for Joined<'_> {
-    fn keep(&self, findings: Vec<Finding>) {
+    fn keep(&self, findings: Vec<Judged>) {
         let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-        for finding in findings {
+        for Judged { finding, silenced_by } in findings {
             let Some(placed) = self.placed.get(finding.origin.outermost()) else { continue };
             let id = finding.credential;
-            let credential = Credential::new(finding, placed);
+            let credential = Credential::new(finding, silenced_by, placed);
             match credentials.entry(id) {
                 std::collections::hash_map::Entry::Vacant(vacant) => {
                     vacant.insert(credential);
@@ -191,7 +196,7 @@ impl Sink for Joined<'_> {
 }
 
 impl Credential {
-    fn new(finding: Finding, placed: &Placed) -> Self {
+    fn new(finding: Finding, silenced_by: Option<Entry>, placed: &Placed) -> Self {
         let path = finding.origin.path().to_owned();
         let first = finding.origin.commit().cloned().map(Arc::new);
         let distinct: BTreeSet<_> =
@@ -206,7 +211,7 @@ impl Credential {
             reach: placed.reach,
             objects: 0,
         };
-        let place = At { order: placed.order, sighting, objects: objects.clone() };
+        let place = At { order: placed.order, sighting, objects: objects.clone(), silenced_by };
         Self {
             rank: (best, placed.order, path.clone(), placed.object, at),
             confidence: finding.confidence,
@@ -237,7 +242,13 @@ impl Credential {
         }
     }
 
-    fn into_finding(self) -> Finding {
+    /// A comment that someone wrote into a later version holds for those before it, too; but one path says nothing of
+    /// another.
+    fn into_finding(self) -> Judged {
+        let all_silenced = self.places.values().all(|place| place.silenced_by.is_some());
+        let shown = self.places.get(self.shown.origin.path());
+        let silenced_by =
+            shown.filter(|_| all_silenced && !self.more).and_then(|at| at.silenced_by.clone());
         let mut places: Vec<At> = self.places.into_values().collect();
         places.sort_by(|one, other| {
             (one.order, &one.sighting.path).cmp(&(other.order, &other.sighting.path))
@@ -247,7 +258,8 @@ impl Credential {
             .map(|place| Sighting { objects: place.objects.len() as u64, ..place.sighting })
             .collect();
         let history = Told { objects: self.objects.len() as u64, sightings, more: self.more };
-        Finding { confidence: self.confidence, history: Some(history), ..self.shown }
+        let finding = Finding { confidence: self.confidence, history: Some(history), ..self.shown };
+        Judged { finding, silenced_by }
     }
 }
 
@@ -260,5 +272,6 @@ impl At {
         self.sighting.at_head |= other.sighting.at_head;
         self.sighting.reach = self.sighting.reach.min(other.sighting.reach);
         self.objects.extend(other.objects);
+        self.silenced_by = self.silenced_by.take().into_iter().chain(other.silenced_by).min();
     }
 }

@@ -3,7 +3,11 @@
 //! This is the one place that knows all stages: it turns settings into each stage's own options, and counts. Each
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
+mod adjust;
 mod history;
+mod members;
+pub mod places;
+pub mod silence;
 mod windows;
 mod worker;
 
@@ -13,18 +17,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use self::adjust::adjust;
 use self::history::Sink;
+use self::silence::{AddedEntries, Judged};
 use self::windows::CORE;
 use self::worker::Thread;
 use crate::config::settings::Settings;
 use crate::detect::Detector;
 use crate::model::coverage::{Coverage, LeftOut, Problem, ProblemKind};
 use crate::model::finding::{Class, Finding};
+use crate::model::silenced::{Silenced, Unused};
 use crate::sources::filter::{Filter, FilterError};
 use crate::sources::git::history::{History, Narrowing};
 use crate::sources::git::revisions::Revisions;
 use crate::sources::git::{self, GitError, changed, range, staged};
 use crate::sources::{Visitor, Worker, stdin, walk};
+use crate::suppress::marks::Search;
 
 /// One thing that a user asked to scan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +99,18 @@ pub struct Outcome {
     /// Findings at or above the confidence asked for, sorted by path, place and rule; those of commits by
     /// commit first, the oldest before the others.
     pub findings: Vec<Finding>,
+    /// Findings that someone has said are known and accepted, in the same order.
+    pub silenced: Vec<Silenced>,
+    /// What silenced nothing, if that was asked for, sorted by place.
+    pub unused: Vec<Unused>,
     /// What was scanned and what was not.
     pub coverage: Coverage,
+    /// What the scanned change adds to files of suppressions.
+    added: AddedEntries,
+    /// The commits of a range, numbered from the oldest.
+    commits: HashMap<String, usize>,
+    /// The repository whose history was scanned, if it is not that of the current directory.
+    repository: Option<PathBuf>,
 }
 
 /// Scans `inputs`. Setting `interrupted` from outside ends the scan early; what was found until then is kept and the
@@ -114,9 +132,7 @@ pub fn run_watched(
     interrupted: &AtomicBool,
     progress: &Progress,
 ) -> Result<Outcome, ScanError> {
-    let ledger = Mutex::default();
-    let core = CORE;
-    run_with(inputs, Scan { detector, settings, interrupted, core, progress, ledger, sink: None })
+    run_with(inputs, Scan::new(detector, settings, interrupted, CORE, progress))
 }
 
 /// [`run`] with windows of another size, in bytes: findings do not depend on it, and a test holds that.
@@ -129,8 +145,7 @@ pub fn run_in_windows(
     core: usize,
 ) -> Result<Outcome, ScanError> {
     let progress = &Progress::default();
-    let ledger = Mutex::default();
-    run_with(inputs, Scan { detector, settings, interrupted, core, progress, ledger, sink: None })
+    run_with(inputs, Scan::new(detector, settings, interrupted, core, progress))
 }
 
 fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
@@ -142,6 +157,8 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
         settings.exclude.iter().map(|exclude| (exclude.glob.as_str(), exclude.base.as_path()));
     let filter = Filter::new(excludes, settings.hidden)?;
     let started = Instant::now();
+    let comments = Search::new(settings.suppress.inline, settings.suppress.foreign);
+    let scan = Scan { comments: comments.as_ref(), ..scan };
     let mut paths = Vec::new();
     let mut commits = HashMap::new();
     let changes =
@@ -192,7 +209,22 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     ledger.findings.sort_by(|one, other| place(one, &commits).cmp(&place(other, &commits)));
     // Paths that were given twice, or one within another, are scanned twice.
     ledger.findings.dedup();
-    Ok(Outcome { findings: ledger.findings, coverage: ledger.coverage })
+    ledger
+        .silenced
+        .sort_by(|one, other| place(&one.finding, &commits).cmp(&place(&other.finding, &commits)));
+    ledger.silenced.dedup();
+    ledger.unused.sort_by(|one, other| {
+        (&one.entry.path, one.entry.line).cmp(&(&other.entry.path, other.entry.line))
+    });
+    ledger.unused.dedup();
+    ledger.coverage.warnings.sort();
+    ledger.coverage.warnings.dedup();
+    let Ledger { findings, silenced, unused, added, coverage } = ledger;
+    let repository = inputs.iter().find_map(|input| match input {
+        Input::History { repository, .. } => repository.clone(),
+        _ => None,
+    });
+    Ok(Outcome { findings, silenced, unused, coverage, added, commits, repository })
 }
 
 /// The order of findings in every report. `commits` are numbered from the oldest; what stands in none of them comes last.
@@ -211,6 +243,9 @@ fn place<'a>(finding: &'a Finding, commits: &HashMap<String, usize>) -> impl Ord
 #[derive(Default)]
 struct Ledger {
     findings: Vec<Finding>,
+    silenced: Vec<Silenced>,
+    unused: Vec<Unused>,
+    added: AddedEntries,
     coverage: Coverage,
 }
 
@@ -219,6 +254,8 @@ struct Scan<'s> {
     settings: &'s Settings,
     interrupted: &'s AtomicBool,
     core: usize,
+    /// What comments are found by.
+    comments: Option<&'s Search>,
     progress: &'s Progress,
     ledger: Mutex<Ledger>,
     /// What takes findings in place of the ledger.
@@ -226,34 +263,49 @@ struct Scan<'s> {
 }
 
 impl<'s> Scan<'s> {
+    fn new(
+        detector: &'s Detector,
+        settings: &'s Settings,
+        interrupted: &'s AtomicBool,
+        core: usize,
+        progress: &'s Progress,
+    ) -> Self {
+        let ledger = Mutex::default();
+        let (comments, sink) = (None, None);
+        Self { detector, settings, interrupted, core, comments, progress, ledger, sink }
+    }
+
     /// A scan of the same kind with a ledger of its own, whose findings another one takes.
     fn with_sink<'t>(&self, sink: &'t dyn Sink) -> Scan<'t>
     where
         's: 't,
     {
-        let Self { detector, settings, interrupted, core, progress, .. } = *self;
         let ledger = Mutex::default();
-        Scan { detector, settings, interrupted, core, progress, ledger, sink: Some(sink) }
+        Scan { ledger, sink: Some(sink), ..*self }
     }
 
     fn into_ledger(self) -> Ledger {
         self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Keeps what was asked for and counts the rest.
-    fn keep(&self, findings: Vec<Finding>) {
+    /// Keeps what was asked for, silenced findings apart, and counts the rest.
+    fn keep(&self, findings: Vec<Judged>) {
         if let Some(sink) = self.sink {
             return sink.keep(findings);
         }
         let settings = self.settings;
         self.with_ledger(|ledger| {
-            for finding in findings {
-                if finding.class == Class::Example && !settings.include_examples {
+            for Judged { mut finding, silenced_by } in findings {
+                if !adjust(&mut finding, settings) {
+                    ledger.coverage.disabled += 1;
+                } else if finding.class == Class::Example && !settings.include_examples {
                     ledger.coverage.examples += 1;
                 } else if finding.class == Class::Leak
                     && finding.confidence < settings.min_confidence
                 {
                     ledger.coverage.below_confidence += 1;
+                } else if let Some(by) = silenced_by {
+                    ledger.silenced.push(Silenced { finding, by });
                 } else {
                     ledger.findings.push(finding);
                 }

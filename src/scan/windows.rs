@@ -5,7 +5,9 @@ use std::ops::Range;
 
 use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
-use crate::model::blob::{Content, Origin};
+use crate::model::blob::Origin;
+use crate::model::span::LineCursor;
+use crate::suppress::marks::{Marks, Search};
 
 /// Bytes of a window's core. Large enough that margins cost little, small enough that two threads' buffers stay far
 /// below the memory bound.
@@ -25,72 +27,123 @@ pub(super) struct Progress {
     pub(super) failed: Option<io::Error>,
 }
 
-/// The buffer that one thread reads streams through.
-pub(super) struct Windows {
-    core: usize,
-    buffer: Vec<u8>,
+/// The comments that silence, which a blob is searched for beside its findings.
+#[derive(Clone, Copy)]
+pub(super) struct Comments<'s> {
+    pub(super) search: &'s Search,
+    /// Whether blobs without a finding are searched, too: they may hold a comment that is of no use.
+    pub(super) everywhere: bool,
 }
 
-impl Windows {
+/// The buffer that one thread reads streams through.
+pub(super) struct Windows<'s> {
+    core: usize,
+    comments: Option<Comments<'s>>,
+    buffer: Vec<u8>,
+    /// Bytes at the start of the buffer that were read ahead of a stream.
+    ahead: usize,
+    /// Whether that was all of it.
+    is_all: bool,
+}
+
+impl<'s> Windows<'s> {
     /// Windows of `core` bytes each, and margins.
-    pub(super) fn new(core: usize) -> Self {
-        Self { core, buffer: Vec::new() }
+    pub(super) fn new(core: usize, comments: Option<Comments<'s>>) -> Self {
+        Self { core, comments, buffer: Vec::new(), ahead: 0, is_all: false }
     }
 
-    /// Searches the blob of `origin` to its end, or until `stop` says so. `progress` is told how far that was, also
-    /// when this panics.
-    pub(super) fn detect(
+    /// Reads the first piece of a stream, to see what it is. [`Self::rest`] goes on from there.
+    pub(super) fn first(&mut self, stream: &mut dyn Read, progress: &mut Progress) {
+        self.ahead = 0;
+        let mut filled = 0;
+        self.is_all = self.fill(stream, &mut filled, FIRST_READ.min(self.size()), progress);
+        self.ahead = filled;
+    }
+
+    /// The piece that [`Self::first`] read.
+    pub(super) fn at_hand(&self) -> &[u8] {
+        &self.buffer[..self.ahead]
+    }
+
+    fn size(&self) -> usize {
+        BEFORE + self.core + AFTER
+    }
+
+    /// Searches a blob that is in memory.
+    pub(super) fn bytes(
+        &self,
+        detector: &Detector,
+        origin: &Origin,
+        bytes: &[u8],
+    ) -> (Detected, Marks) {
+        let mut scan = BlobScan::new(detector, origin);
+        let (encoding, mark) = text::sniff(bytes);
+        let core = 0..bytes.len() - mark;
+        window(&mut scan, &bytes[mark..], mark as u64, encoding, core, true);
+        let detected = scan.finish();
+        let marks = self.marks_of_whole(bytes, &detected);
+        (detected, marks)
+    }
+
+    /// The comments of a blob that is at hand as a whole. It is searched for them only now that there is something to
+    /// silence.
+    fn marks_of_whole(&self, bytes: &[u8], detected: &Detected) -> Marks {
+        let mut marks = Marks::default();
+        if let Some(comments) = self.comments
+            && (comments.everywhere || !detected.findings.is_empty())
+        {
+            let (encoding, mark) = text::sniff(bytes);
+            let view = View::new(&bytes[mark..], mark as u64, encoding);
+            let core = 0..view.text().len();
+            let lines = LineCursor::default();
+            comments.search.collect(view.text(), core, lines, |at| view.original(at), &mut marks);
+        }
+        marks
+    }
+
+    /// Searches the stream that [`Self::first`] began with, to its end or until `stop` says so. `offset` is where it
+    /// starts within the blob of `origin`. `progress` is told how far that was, also when this panics.
+    ///
+    /// The stream is read through one buffer: margin, core, margin; then the core's end and what follows move to the
+    /// front.
+    pub(super) fn rest(
         &mut self,
         detector: &Detector,
         origin: &Origin,
-        content: Content<'_>,
-        stop: &dyn Fn() -> bool,
-        progress: &mut Progress,
-    ) -> Detected {
-        let mut scan = BlobScan::new(detector, origin);
-        match content {
-            Content::Bytes(bytes) => {
-                progress.bytes = bytes.len() as u64;
-                let (encoding, mark) = text::sniff(bytes);
-                window(
-                    &mut scan,
-                    &bytes[mark..],
-                    mark as u64,
-                    encoding,
-                    0..bytes.len() - mark,
-                    true,
-                );
-            }
-            Content::Stream(stream) => self.stream(&mut scan, stream, stop, progress),
-        }
-        scan.finish()
-    }
-
-    /// Reads a stream to its end through one buffer: margin, core, margin; then the core's end and what follows move to
-    /// the front.
-    fn stream(
-        &mut self,
-        scan: &mut BlobScan<'_>,
+        offset: u64,
         stream: &mut dyn Read,
         stop: &dyn Fn() -> bool,
         progress: &mut Progress,
-    ) {
-        let size = BEFORE + self.core + AFTER;
-        let mut encoding = Encoding::Bytes;
-        let (mut filled, mut base, mut core_start, mut start) = (0, 0, 0, 0);
+    ) -> (Detected, Marks) {
+        let mut scan = BlobScan::new(detector, origin);
+        let mut marks = Marks::default();
+        let size = self.size();
+        let mut filled = std::mem::take(&mut self.ahead);
+        let (encoding, mut start) = text::sniff(&self.buffer[..filled]);
+        let (mut base, mut core_start) = (offset, start);
+        let mut is_first = true;
         loop {
-            let ended = self.fill(stream, &mut filled, size, progress);
+            let ended = self.is_all || self.fill(stream, &mut filled, size, progress);
             let buffer = &self.buffer[..filled];
-            if base == 0 && core_start == 0 {
-                (encoding, start) = text::sniff(buffer);
-                core_start = start;
-            }
             let core_end =
                 if ended { filled } else { text::boundary(buffer, filled - AFTER, encoding) };
             let core = core_start - start..core_end - start;
-            window(scan, &buffer[start..], base + start as u64, encoding, core, ended);
+            let lines = scan.reached();
+            let place = base + start as u64;
+            let view = window(&mut scan, &buffer[start..], place, encoding, core.clone(), ended);
+            if ended && is_first {
+                let detected = scan.finish();
+                let marks = self.marks_of_whole(&self.buffer[..filled], &detected);
+                return (detected, marks);
+            }
+            is_first = false;
+            if let (Some(comments), Some(lines)) = (self.comments, lines) {
+                let core = view.text_range(core);
+                let original = |at| view.original(at);
+                comments.search.collect(view.text(), core, lines, original, &mut marks);
+            }
             if ended || stop() {
-                return;
+                return (scan.finish(), marks);
             }
             let kept = text::boundary(buffer, core_end.saturating_sub(BEFORE), encoding);
             self.buffer.copy_within(kept..filled, 0);
@@ -136,15 +189,16 @@ impl Windows {
 }
 
 /// Hands one window to the detector; `core` is a range of `bytes`.
-fn window(
+fn window<'b>(
     scan: &mut BlobScan<'_>,
-    bytes: &[u8],
+    bytes: &'b [u8],
     base: u64,
     encoding: Encoding,
     core: Range<usize>,
     last: bool,
-) {
+) -> View<'b> {
     let view = View::new(bytes, base, encoding);
     let core = view.text_range(core);
     scan.window(&view, core, last);
+    view
 }

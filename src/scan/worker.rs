@@ -1,36 +1,48 @@
 //! One thread's share of a scan: blob after blob, none of which may take the run with it.
 
 use std::any::Any;
+use std::io::{self, Read, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
-use super::Scan;
+use super::members::{self, Found, Place, Unpacking};
+use super::silence::{self, Comments};
 use super::windows::{Progress, Windows};
-use crate::detect::MAX_LONE_RUNS;
-use crate::model::blob::{Blob, Lines, Origin};
+use super::{Ledger, Scan, windows};
+use crate::detect::{Detected, MAX_LONE_RUNS};
+use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
+use crate::suppress::marks::{MAX_MARKS, Marks};
+use crate::unpack::{Budget, Format, Source};
 
 /// One thread's share, added to the ledger when the thread is done.
 pub(super) struct Thread<'s> {
-    scan: &'s Scan<'s>,
-    windows: Windows,
+    pub(super) scan: &'s Scan<'s>,
+    pub(super) windows: Windows<'s>,
     files: u64,
     bytes: u64,
+    pub(super) members: u64,
+    pub(super) unpacked: u64,
 }
 
 impl<'s> Thread<'s> {
     pub(super) fn new(scan: &'s Scan<'s>) -> Self {
-        Self { scan, windows: Windows::new(scan.core), files: 0, bytes: 0 }
+        let everywhere = scan.settings.suppress.report_unused;
+        let comments = scan.comments.map(|search| windows::Comments { search, everywhere });
+        let windows = Windows::new(scan.core, comments);
+        Self { scan, windows, files: 0, bytes: 0, members: 0, unpacked: 0 }
     }
 }
 
 impl Drop for Thread<'_> {
     fn drop(&mut self) {
-        let (files, bytes) = (self.files, self.bytes);
-        self.scan.with_ledger(|ledger| {
-            ledger.coverage.files += files;
-            ledger.coverage.bytes += bytes;
+        self.scan.with_ledger(|Ledger { coverage, .. }| {
+            coverage.files += self.files;
+            coverage.bytes += self.bytes;
+            coverage.members += self.members;
+            coverage.unpacked += self.unpacked;
         });
     }
 }
@@ -38,48 +50,147 @@ impl Drop for Thread<'_> {
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
         let Blob { origin, content, lines } = blob;
-        let mut read = Progress::default();
-        let scan = self.scan;
-        let stop = || scan.is_cancelled();
-        let detected = catch_unwind(AssertUnwindSafe(|| {
-            self.windows.detect(scan.detector, &origin, content, &stop, &mut read)
-        }));
-        // What could not even be opened was not scanned, and a message is no file.
+        self.watch(&origin, &content, &lines);
+        // A message is no file, and what could not even be opened was not scanned.
         let is_file =
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
+        let budget = Budget::new(members::limits(&self.scan.settings.archives));
+        let mut all = Unpacking::new(&budget);
+        let read = self.look(&Place::outermost(origin), content, &mut all);
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
-        let problem =
-            |kind, message| Problem { path: Some(origin.path().to_path_buf()), kind, message };
-        if let Some(error) = read.failed {
-            let message = match read.bytes {
-                0 => error.to_string(),
-                bytes => format!("{error}, after {bytes} bytes"),
-            };
-            self.scan.problem(problem(ProblemKind::Unreadable, message));
-        }
-        match detected {
-            Ok(detected) => {
-                for message in detected.shortcomings {
-                    self.scan.problem(problem(ProblemKind::OverLimit, message));
-                }
-                self.account_for_lone_runs(&origin, detected.low_left_out);
-                if detected.depends_on_path
-                    && let Some(sink) = self.scan.sink
-                {
-                    sink.depends_on_path(&origin);
-                }
-                if !detected.findings.is_empty() {
-                    self.scan.keep(that_matter(detected.findings, &lines));
-                }
-            }
-            Err(panic) => {
-                forget(panic);
-                let message = "keylint failed on this file; please report it as a bug".to_owned();
-                self.scan.problem(problem(ProblemKind::Internal, message));
-            }
+        // Of an archive no lines can be told apart: all of it is what the change brings.
+        let lines = if all.has_members { Lines::All } else { lines };
+        for found in all.found {
+            self.conclude(&found.origin, found.findings, &lines, &found.marks);
         }
         read.bytes
+    }
+}
+
+impl Thread<'_> {
+    /// Scans a blob, and what is in it if it is an archive. Neither its errors nor a panic go further.
+    pub(super) fn look(
+        &mut self,
+        place: &Place,
+        content: Content<'_>,
+        all: &mut Unpacking<'_>,
+    ) -> Progress {
+        let mut read = Progress::default();
+        let searched = catch_unwind(AssertUnwindSafe(|| {
+            if let Some((detected, marks)) = self.search(place, content, all, &mut read) {
+                self.take(&place.origin, detected, marks, all);
+            }
+        }));
+        if let Some(error) = &read.failed {
+            self.broke_off(&place.origin, error, read.bytes, all);
+        }
+        if let Err(panic) = searched {
+            forget(panic);
+            self.scan.problem(Problem {
+                path: Some(place.origin.path().to_path_buf()),
+                kind: ProblemKind::Internal,
+                message: "keylint failed on this file; please report it as a bug".to_owned(),
+            });
+        }
+        read
+    }
+
+    /// Searches a blob; what is in an archive is added to `all` by its members.
+    fn search(
+        &mut self,
+        place: &Place,
+        content: Content<'_>,
+        all: &mut Unpacking<'_>,
+        read: &mut Progress,
+    ) -> Option<(Detected, Marks)> {
+        let scan = self.scan;
+        let (detector, origin) = (scan.detector, &place.origin);
+        let stop = || scan.is_cancelled();
+        match content {
+            Content::Bytes(bytes) => {
+                read.bytes = bytes.len() as u64;
+                let Some(format) = self.container(place, bytes) else {
+                    return Some(self.windows.bytes(detector, origin, bytes));
+                };
+                self.unpack(format, place, Source::Bytes(bytes), all);
+            }
+            Content::Stream(stream) => {
+                let Some((format, head)) = self.peek(place, stream, read) else {
+                    return Some(self.windows.rest(detector, origin, 0, stream, &stop, read));
+                };
+                let mut whole = head.chain(Counted { stream, bytes: &mut read.bytes });
+                self.unpack(format, place, Source::Stream(&mut whole), all);
+            }
+            Content::Seekable(file) => {
+                let mut stream = &mut *file;
+                let Some((format, _)) = self.peek(place, &mut stream, read) else {
+                    return Some(self.windows.rest(detector, origin, 0, &mut stream, &stop, read));
+                };
+                match file.seek(SeekFrom::End(0)).and_then(|size| file.rewind().map(|()| size)) {
+                    Ok(size) => read.bytes = size,
+                    Err(error) => {
+                        read.failed = Some(error);
+                        return None;
+                    }
+                }
+                self.unpack(format, place, Source::Seekable(file), all);
+            }
+        }
+        None
+    }
+
+    /// Reads the first piece of a stream. If that begins a container: which, and the piece.
+    fn peek(
+        &mut self,
+        place: &Place,
+        stream: &mut dyn Read,
+        read: &mut Progress,
+    ) -> Option<(Format, Vec<u8>)> {
+        self.windows.first(stream, read);
+        if read.failed.is_some() {
+            return None;
+        }
+        let format = self.container(place, self.windows.at_hand())?;
+        Some((format, self.windows.at_hand().to_vec()))
+    }
+
+    /// Takes what was detected in the blob of `origin`.
+    pub(super) fn take(
+        &self,
+        origin: &Arc<Origin>,
+        detected: Detected,
+        marks: Marks,
+        all: &mut Unpacking<'_>,
+    ) {
+        for message in detected.shortcomings {
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+        }
+        self.account_for_lone_runs(origin, detected.low_left_out);
+        if detected.depends_on_path
+            && let Some(sink) = self.scan.sink
+        {
+            sink.depends_on_path(origin);
+        }
+        if !detected.findings.is_empty() || !marks.marks.is_empty() {
+            let origin = Arc::clone(origin);
+            all.found.push(Found { origin, findings: detected.findings, marks });
+        }
+    }
+}
+
+/// A stream whose bytes are counted.
+struct Counted<'a> {
+    stream: &'a mut dyn Read,
+    bytes: &'a mut u64,
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        *self.bytes += read as u64;
+        Ok(read)
     }
 }
 
@@ -104,15 +215,62 @@ impl Thread<'_> {
         let path = Some(origin.path().to_path_buf());
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
-}
 
-/// The findings of which a part stands on a line that matters.
-fn that_matter(mut findings: Vec<Finding>, lines: &Lines<'_>) -> Vec<Finding> {
-    if let Lines::Added(added) = lines {
-        let added = added();
-        findings.retain(|finding| {
-            finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+    /// Remembers what the scanned change adds to a file of suppressions that is in use.
+    fn watch(&self, origin: &Origin, content: &Content<'_>, lines: &Lines<'_>) {
+        let watched = &self.scan.settings.watched;
+        if let (Content::Bytes(bytes), Lines::Added(added)) = (content, lines)
+            && watched.iter().any(|watched| watched.scope == origin.scope())
+        {
+            let lines = silence::added_lines(bytes, &added());
+            self.scan.with_ledger(|ledger| {
+                ledger.added.entry(origin.scope().to_owned()).or_default().extend(lines);
+            });
+        }
+    }
+
+    /// Passes on a blob's findings, each with the comment that silences it if there is one.
+    fn conclude(
+        &self,
+        origin: &Origin,
+        mut findings: Vec<Finding>,
+        lines: &Lines<'_>,
+        marks: &Marks,
+    ) {
+        let added = match lines {
+            Lines::Added(added) if !findings.is_empty() => Some(added()),
+            _ => None,
+        };
+        if let Some(added) = &added {
+            keep_those_on(added, &mut findings);
+        }
+        let report_unused = self.scan.settings.suppress.report_unused;
+        if findings.is_empty() && !report_unused {
+            return;
+        }
+        if marks.more {
+            let message = format!("more than {MAX_MARKS} comments that silence: the rest do not");
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+        }
+        let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
+        let own_additions = self.scan.settings.suppress.own_additions;
+        let judged = findings
+            .into_iter()
+            .map(|finding| comments.judge(finding, added.as_ref(), own_additions));
+        self.scan.keep(judged.collect());
+        self.scan.with_ledger(|ledger| {
+            ledger.coverage.warnings.append(&mut comments.warnings);
+            if report_unused {
+                ledger.unused.extend(comments.unused(origin));
+            }
         });
     }
-    findings
+}
+
+/// Drops the findings of which no part stands on one of the lines.
+fn keep_those_on(added: &AddedLines, findings: &mut Vec<Finding>) {
+    findings.retain(|finding| {
+        finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+    });
 }

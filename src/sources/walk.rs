@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::{File, FileType};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -199,8 +199,8 @@ impl Thread<'_> {
         // Reading up to the size at opening saves asking for more only to hear that there is none. Files of `/proc`
         // state no size and are read to their end.
         let read = match before {
-            0 => self.visit(path, &mut file),
-            size => self.visit(path, &mut (&mut file).take(size)),
+            0 => self.visit(path, Content::Stream(&mut file)),
+            size => self.visit(path, Content::Seekable(&mut UpTo { file: &mut file, at: 0, size })),
         };
         // Files of `/sys` state a size that they do not have; they state it still, after reading.
         if read < before && file.metadata()?.len() < before {
@@ -221,15 +221,48 @@ impl Thread<'_> {
             (path.to_path_buf(), self.walk.options.max_file_size, self.walk.visitor);
         let is_cancelled = || visitor.is_cancelled();
         let mut stream = Patient::new(move || File::open(name), limit, &is_cancelled);
-        let scanned = self.visit(path, &mut stream);
+        let scanned = self.visit(path, Content::Stream(&mut stream));
         if let Some(limit) = limit.filter(|_| stream.is_over_limit()) {
             self.walk.visitor.problem(over_limit(&shown(path), limit, scanned));
         }
     }
 
-    fn visit(&mut self, path: &Path, stream: &mut dyn Read) -> u64 {
+    fn visit(&mut self, path: &Path, content: Content<'_>) -> u64 {
         let origin = Origin::File { path: shown(path), scope: self.walk.roots.scope(path) };
-        self.worker.visit(Blob { origin, content: Content::Stream(stream), lines: Lines::All })
+        self.worker.visit(Blob { origin, content, lines: Lines::All })
+    }
+}
+
+/// A file as far as its size at opening.
+struct UpTo<'f> {
+    file: &'f mut File,
+    at: u64,
+    size: u64,
+}
+
+impl Read for UpTo<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.size.saturating_sub(self.at)).unwrap_or(usize::MAX);
+        let room = buffer.len().min(left);
+        if room == 0 {
+            return Ok(0);
+        }
+        let read = self.file.read(&mut buffer[..room])?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
+impl Seek for UpTo<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let to = match to {
+            SeekFrom::End(offset) => SeekFrom::Start(
+                self.size.checked_add_signed(offset).ok_or(io::ErrorKind::InvalidInput)?,
+            ),
+            other => other,
+        };
+        self.at = self.file.seek(to)?;
+        Ok(self.at)
     }
 }
 

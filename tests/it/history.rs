@@ -1,9 +1,19 @@
 //! `keylint history` on repositories that git itself made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use keylint::config::settings::Settings;
+use keylint::decode::text::{self, View};
+use keylint::detect::{BlobScan, Detector};
+use keylint::model::blob::Origin;
+use keylint::model::finding::{Confidence, Finding};
+use keylint::rules::load::RuleSet;
+use keylint::scan::{self, Input};
+use keylint::sources::git::history::Narrowing;
 use serde_json::{Value, json};
 
 use crate::harness::{Run, Sandbox};
@@ -294,4 +304,87 @@ fn no_command_writes_to_the_repository_or_runs_what_it_configures() {
         sandbox.run(line).expect(1);
     }
     assert!(before == files(&sandbox.path(".")), "the repository was changed");
+}
+
+/// Kinds and values of all parts of all findings.
+type Values = BTreeSet<(String, Vec<u8>)>;
+
+fn values<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Values {
+    let parts = findings.into_iter().flat_map(|finding| &finding.parts);
+    parts.map(|part| (format!("{:?}", part.kind), part.value.expose().to_vec())).collect()
+}
+
+/// What stands in the blobs and messages of a repository, by the simplest loop that there is: libgit2's object
+/// database, one object after the other, each a blob without a name.
+fn plain_loop(repository: &Path, detector: &Detector) -> Values {
+    let repository = git2::Repository::open(repository).unwrap();
+    let objects = repository.odb().unwrap();
+    let mut found = Values::new();
+    let mut ids = Vec::new();
+    objects
+        .foreach(|id| {
+            ids.push(*id);
+            true
+        })
+        .unwrap();
+    for id in ids {
+        let object = objects.read(id).unwrap();
+        let data = match object.kind() {
+            git2::ObjectType::Tree => continue,
+            git2::ObjectType::Blob => object.data(),
+            _ => {
+                let text = object.data();
+                let end = text.windows(2).position(|pair| pair == b"\n\n");
+                end.map_or(&[][..], |end| &text[end + 2..])
+            }
+        };
+        let origin = Origin::Stdin { name: "blob".into() };
+        let (encoding, mark) = text::sniff(data);
+        let view = View::new(&data[mark..], mark as u64, encoding);
+        let core = view.text_range(0..data.len() - mark);
+        let mut scan = BlobScan::new(detector, &origin);
+        scan.window(&view, core, true);
+        found.extend(values(&scan.finish().findings));
+    }
+    found
+}
+
+/// What `keylint history` finds, of every confidence, examples included.
+fn by_history(repository: &Path, detector: &Detector) -> Values {
+    let settings =
+        Settings { min_confidence: Confidence::Low, include_examples: true, ..Settings::default() };
+    let repository = Some(repository.to_owned());
+    let inputs = [Input::History { repository, narrowing: Narrowing::default() }];
+    let outcome = scan::run(&inputs, &settings, detector, &AtomicBool::new(false)).unwrap();
+    assert_eq!(outcome.coverage.problems, []);
+    values(&outcome.findings)
+}
+
+#[test]
+fn findings_are_those_of_a_plain_loop_over_all_objects() {
+    let sandbox = repository();
+    commit(&sandbox, "keys", PAIR);
+    commit(&sandbox, "ids", &format!("{ID}key = AKIAIOSFODNN7EXAMPLE\n"));
+    sandbox.git("gc --quiet");
+    commit(&sandbox, "keys", "{{aws-secret-access-key:3}}\n");
+    commit(&sandbox, "token", "aws_session_token = {{aws-session-token:4}}\n");
+    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
+    let expected = plain_loop(&sandbox.path("."), &detector);
+    assert_eq!(by_history(&sandbox.path("."), &detector), expected);
+    assert_eq!(expected.len(), 6, "{expected:?}");
+}
+
+/// `KEYLINT_REPOSITORIES=/a:/b cargo test --release --test it public -- --ignored`
+#[test]
+#[ignore = "takes large repositories that are not here"]
+fn findings_are_those_of_a_plain_loop_over_public_repositories() {
+    let repositories = std::env::var("KEYLINT_REPOSITORIES").expect("paths, with colons between");
+    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
+    for repository in repositories.split(':').map(Path::new) {
+        let expected = plain_loop(repository, &detector);
+        let found = by_history(repository, &detector);
+        // The name of a file may tell more; nothing may be told by less.
+        let lost: Vec<_> = expected.difference(&found).collect();
+        assert!(lost.is_empty(), "{}: {} values are lost", repository.display(), lost.len());
+    }
 }

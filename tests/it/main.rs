@@ -5,17 +5,24 @@
     reason = "a test that cannot go on should panic; clippy.toml knows only #[test] itself"
 )]
 
+mod allow; // what a configuration and a policy say of findings
 mod bad_input; // input that cannot be read, or not whole, or should not be
+mod baseline; // what baselines know, and what their file looks like
 mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
 mod encodings; // encoders to wrap texts with
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
+mod foreign; // other tools' comments, ignore files and baselines: what they silence, and what not
 mod formats; // from bytes on disk to places in reports, in every encoding, through the binary
 mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
 mod history; // what `keylint history` reports, in repositories made by git itself
 mod hook; // hooks that keylint installs, in real commits and pushes
+mod inline; // comments that silence: extents, reports, windows, encodings, changes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
+mod migrate; // other tools' files carried over into keylint.toml
+mod objects; // every object of repositories of every kind, against what git lists
+mod pack; // packs and indexes that contradict themselves, are cut off, or have wrong bits
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes
 mod range; // what `keylint diff` reports of commits, in repositories made by git itself
 mod report; // the findings that report tests are made of, and what holds for every format
@@ -25,5 +32,6 @@ mod report_text; // the text format: snapshots, widths, colour, odd characters
 mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
+mod triage; // findings gone through one by one, with answers from a pipe
 mod windows; // windows and threads make no difference
 mod wrapped; // credentials that do not stand in clear

@@ -205,6 +205,8 @@ pub(crate) fn incomplete() -> Coverage {
     Coverage {
         files: 1204,
         bytes: 12_345_678,
+        members: 56,
+        unpacked: 7_654_321,
         elapsed: Duration::from_millis(182),
         left_out: BTreeMap::from([(LeftOut::Ignored, 12), (LeftOut::SymbolicLink, 3)]),
         problems: vec![
@@ -215,12 +217,14 @@ pub(crate) fn incomplete() -> Coverage {
             },
             Problem { path: None, kind: ProblemKind::Interrupted, message: "interrupted".into() },
         ],
+        warnings: Vec::new(),
         gaps: vec![Problem {
             path: Some("old.zip!\u{9b}2J.txt".into()),
             kind: ProblemKind::Encrypted,
             message: "encrypted".into(),
         }],
         examples: 2,
+        disabled: 0,
         below_confidence: 1,
     }
 }
@@ -233,7 +237,12 @@ pub(crate) fn written(
 ) -> String {
     let rules = rules();
     let mut bytes = Vec::new();
-    write(&Report { findings, coverage, rules: &rules }, options, &mut bytes).unwrap();
+    write(
+        &Report { findings, silenced: &[], unused: None, coverage, rules: &rules },
+        options,
+        &mut bytes,
+    )
+    .unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -310,7 +319,13 @@ fn writers_that_fail_are_reported() {
         }
     }
     let (findings, coverage, rules) = (samples(), incomplete(), rules());
-    let report = Report { findings: &findings, coverage: &coverage, rules: &rules };
+    let report = Report {
+        findings: &findings,
+        silenced: &[],
+        unused: None,
+        coverage: &coverage,
+        rules: &rules,
+    };
     for (format, write) in FORMATS {
         let error = write(&report, &Options::default(), &mut Full).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{format}");

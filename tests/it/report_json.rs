@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use keylint::model::blob::{self, Origin};
 use keylint::model::coverage::Coverage;
-use keylint::report::{json, jsonl};
+use keylint::model::history::{History as Told, Reach, Sighting as Sighted};
+use keylint::report::{json, jsonl, text};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,7 +26,7 @@ struct Document {
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 enum Line {
     Finding(Box<Finding>),
-    Summary { schema: String, tool: Tool, scan: Scan },
+    Summary { schema: String, tool: Tool, scan: Box<Scan> },
 }
 
 #[derive(Deserialize, PartialEq, Debug)]
@@ -41,12 +42,18 @@ struct Scan {
     complete: bool,
     files: u64,
     bytes: u64,
+    members: u64,
+    unpacked: u64,
     seconds: f64,
     findings: u64,
     examples: u64,
     below_confidence: u64,
+    disabled: u64,
+    silenced: BTreeMap<String, u64>,
+    silenced_by_change: u64,
     left_out: BTreeMap<String, u64>,
     problems: Vec<Problem>,
+    warnings: Vec<Value>,
     gaps: Vec<Problem>,
 }
 
@@ -73,6 +80,7 @@ struct Finding {
     path: String,
     path_raw: Option<String>,
     commit: Option<Commit>,
+    history: Option<History>,
     notes: Vec<String>,
     advice: Advice,
     parts: Vec<Part>,
@@ -84,6 +92,25 @@ struct Commit {
     id: String,
     author: String,
     date: Option<String>,
+}
+
+#[derive(Deserialize, PartialEq, Debug)]
+#[serde(deny_unknown_fields)]
+struct History {
+    objects: u64,
+    more: bool,
+    places: Vec<Sighting>,
+}
+
+#[derive(Deserialize, PartialEq, Debug)]
+#[serde(deny_unknown_fields)]
+struct Sighting {
+    path: String,
+    path_raw: Option<String>,
+    first_commit: Option<Commit>,
+    at_head: bool,
+    kept_by: String,
+    objects: u64,
 }
 
 #[derive(Deserialize, PartialEq, Debug)]
@@ -194,6 +221,45 @@ fn a_commit_is_named_with_its_author_masked_like_all_text() {
     assert_eq!(commit.author, format!("A <{}>", "*".repeat(20)));
 }
 
+#[test]
+fn places_in_a_history_are_listed_with_authors_masked_and_paths_escaped() {
+    let mut found = samples().remove(0);
+    let author = format!("A <{}>", String::from_utf8_lossy(found.primary().value.expose()));
+    let commit = blob::Commit { id: "1a2b".repeat(10), author, seconds: 0, offset: 0 };
+    let place = |path: &str, first, reach| Sighted {
+        path: path.into(),
+        first,
+        at_head: reach == Reach::Ref,
+        reach,
+        objects: 2,
+    };
+    let sightings = vec![
+        place("a\u{1b}[31m", Some(Arc::new(commit)), Reach::Ref),
+        place("<blob 3c4d>", None, Reach::Dangling),
+    ];
+    found.history = Some(Told { objects: 3, sightings, more: true });
+    let json = report(json::write, std::slice::from_ref(&found), &incomplete());
+    assert_valid(&json::schema(), &serde_json::from_str(&json).unwrap());
+    let mut document: Document = serde_json::from_str(&json).unwrap();
+    let history = document.findings.remove(0).history.unwrap();
+    assert_eq!((history.objects, history.more), (3, true));
+    let first = &history.places[0];
+    assert_eq!((first.path.as_str(), first.kept_by.as_str()), ("a\u{1b}[31m", "ref"));
+    let commit = first.first_commit.as_ref().unwrap();
+    assert_eq!(commit.author, format!("A <{}>", "*".repeat(20)));
+    let lost = &history.places[1];
+    assert_eq!((lost.at_head, lost.kept_by.as_str(), lost.objects), (false, "dangling", 2));
+
+    let text = report(text::write, &[found], &incomplete());
+    let stars = "*".repeat(20);
+    let line = format!(
+        "= in history: a\\u{{1b}}[31m since 1a2b1a2b1a2b by A <{stars}> on 1970-01-01, still at HEAD, in 2 versions\n"
+    );
+    assert!(text.contains(&line), "{text}");
+    assert!(text.contains(" <blob 3c4d>, dangling, in 2 versions\n"), "{text}");
+    assert!(text.contains(" and more places\n"), "{text}");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_path_that_is_no_utf8_is_given_twice() {
@@ -223,7 +289,7 @@ fn jsonl_says_the_same_line_by_line() {
     else {
         panic!("the summary is expected");
     };
-    assert_eq!((schema, tool, scan), (document.schema, document.tool, document.scan));
+    assert_eq!((schema, tool, *scan), (document.schema, document.tool, document.scan));
     assert_eq!(lines.next(), None);
 }
 

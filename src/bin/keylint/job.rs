@@ -14,7 +14,7 @@ use keylint::model::coverage::Coverage;
 use keylint::model::finding::Class;
 use keylint::report::{self, Report};
 use keylint::rules::load::RuleSet;
-use keylint::scan::{self, Input, Outcome};
+use keylint::scan::{self, Input, Outcome, silence};
 use keylint::sources::git::revisions::Revisions;
 
 use crate::args::RunArgs;
@@ -32,26 +32,34 @@ pub(crate) fn run(
     args: &RunArgs,
     matches: &ArgMatches,
 ) -> anyhow::Result<Status> {
-    let (settings, file) = settings::resolve(typed, &args.config, first)?;
-    terminal::install_logger(settings.presentation.verbosity);
-    match &file {
+    let rules = Arc::new(RuleSet::builtin()?);
+    let mut resolved = settings::resolve(typed, &args.config, first, &rules)?;
+    terminal::install_logger(resolved.settings.presentation.verbosity);
+    match &resolved.file {
         Some(file) => log::debug!("configuration: {}", file.display()),
         None => log::debug!("configuration: none"),
     }
-    let targets = outputs::targets(&args.report, matches, settings.presentation.format)?;
+    let targets = outputs::targets(&args.report, matches, resolved.settings.presentation.format)?;
     for target in &targets {
         if let Place::File(path) = &target.place {
             outputs::probe(path)?;
         }
     }
-    let detector = Detector::new(Arc::new(RuleSet::builtin()?)).at(SystemTime::now());
+    let baseline = resolved.baseline(&args.suppress);
+    if let Some(file) = &baseline {
+        log::debug!("baseline: {}", file.display());
+    }
+    let mut suppressions = resolved.suppressions(baseline.as_deref())?;
+    let settings = resolved.settings;
+    let detector = Detector::new(rules).at(SystemTime::now());
     let detector = if settings.decode { detector } else { detector.without_decoding() };
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let progress = Arc::default();
     let display = Display::start(&progress, settings.presentation.verbosity != Verbosity::Quiet);
     let outcome = scan::run_watched(inputs, &settings, &detector, &interrupted, &progress);
     drop(display);
-    let outcome = outcome?;
+    let mut outcome = outcome?;
+    silence::apply(&mut outcome, &mut suppressions, &settings);
     let written = write_reports(&targets, &settings, &outcome, detector.rules());
     say_beside(&targets, &settings, inputs, &outcome.coverage);
     Ok(written.max(status(&settings, &outcome)))
@@ -75,7 +83,13 @@ fn write_reports(
     outcome: &Outcome,
     rules: &RuleSet,
 ) -> Status {
-    let report = Report { findings: &outcome.findings, coverage: &outcome.coverage, rules };
+    let report = Report {
+        findings: &outcome.findings,
+        silenced: &outcome.silenced,
+        unused: settings.suppress.report_unused.then_some(&*outcome.unused),
+        coverage: &outcome.coverage,
+        rules,
+    };
     let readers = if settings.presentation.show_secrets { Readers::Owner } else { Readers::Anyone };
     let mut status = Status::Clean;
     for target in targets {
@@ -115,6 +129,12 @@ fn write_report(
         } else {
             report::Secrets::Redacted
         },
+        // What reads SARIF knows what suppressions are.
+        silenced: if presentation.show_silenced.unwrap_or(target.format == Format::Sarif) {
+            report::Listing::Listed
+        } else {
+            report::Listing::Counted
+        },
         color: if terminal::use_color(presentation.color, to_stdout) {
             report::Color::Ansi
         } else {
@@ -145,6 +165,10 @@ fn say_beside(targets: &[Target], settings: &Settings, inputs: &[Input], coverag
                 Some(path) => terminal::note(&format!("{}: {}", path.display(), problem.message)),
                 None => terminal::note(&problem.message),
             }
+        }
+        for warning in &coverage.warnings {
+            let at = format!("{}:{}", warning.path.display(), warning.line);
+            terminal::warning(&format!("{at}: {}", warning.message));
         }
     }
     let quiet = settings.presentation.verbosity == Verbosity::Quiet;

@@ -8,6 +8,7 @@ mod commands;
 mod exit;
 mod interrupt;
 mod job;
+mod known;
 mod outputs;
 mod progress;
 mod settings;
@@ -43,7 +44,10 @@ fn run() -> Status {
         Command::History(args) => commands::history::run(args, matches("history")),
         Command::PreReceive(args) => commands::push::received(args, matches("pre-receive")),
         Command::PrePush(args) => commands::push::sent(args, matches("pre-push")),
+        Command::Baseline(args) => to_stdout(|out| commands::baseline::run(&args.action, out)),
+        Command::Triage(args) => to_stdout(|out| commands::triage::run(args, out)),
         Command::Hook(hook) => to_stdout(|out| commands::hook::run(&hook.action, out)),
+        Command::Migrate(args) => to_stdout(|out| commands::migrate::run(args, out)),
         Command::Rules(rules) => to_stdout(|out| commands::rules::run(rules, out)),
         Command::Explain(explain) => to_stdout(|out| commands::explain::run(explain, out)),
         Command::Generate(generate) => to_stdout(|out| commands::generate::run(generate, out)),

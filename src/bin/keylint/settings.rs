@@ -1,36 +1,212 @@
-//! What the command line and the configuration file together mean.
+//! What the command line, the configuration file and the policy together mean, and whose word about findings counts.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use keylint::config::settings::Settings;
+use anyhow::{Context, bail};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use keylint::config::schema::Options;
+use keylint::config::settings::{Settings, Watched};
+use keylint::config::tables::{Allow, May, Repository, Tables};
 use keylint::config::{discover, schema};
+use keylint::model::secret::Secret;
+use keylint::model::silenced::Form;
+use keylint::rules::load::RuleSet;
+use keylint::scan::silence::allow_list;
+use keylint::suppress::baseline::{self, Baseline};
+use keylint::suppress::{Suppressions, foreign};
 
-use crate::args::ConfigArgs;
+use crate::args::{ConfigArgs, SuppressArgs};
 
-/// The settings of a scan whose first path is `first`, and the configuration file that had a part in them.
+/// All that a run goes by.
+pub(crate) struct Resolved {
+    pub(crate) settings: Settings,
+    /// The configuration file that had a part in them.
+    pub(crate) file: Option<PathBuf>,
+    /// The directory in which configuration is looked for last; where files of suppressions lie.
+    pub(crate) root: PathBuf,
+    allow: Vec<Allowed>,
+    may: Repository,
+    no_repo_config: bool,
+    /// Whether other tools' files have a say, where the settings let their comments have one.
+    pub(crate) foreign_files: bool,
+}
+
+/// The entries of one file.
+struct Allowed {
+    form: Form,
+    file: PathBuf,
+    base: PathBuf,
+    entries: Vec<Allow>,
+}
+
+/// Resolves the settings of a scan whose first path is `first`: what is typed goes before the policy, and the policy
+/// before what the repository brings along.
 pub(crate) fn resolve(
-    typed: &schema::Options,
+    typed: &Options,
     config: &ConfigArgs,
     first: &Path,
-) -> anyhow::Result<(Settings, Option<PathBuf>)> {
+    rules: &RuleSet,
+) -> anyhow::Result<Resolved> {
     let here = env::current_dir().context("the current directory cannot be found")?;
+    let root = discover::root(first).unwrap_or_else(|| here.clone());
+    let policy = config.policy.as_deref().map(|file| read(file, rules)).transpose()?;
+    let may = match &policy {
+        Some(policy) => policy.tables.repository.clone().unwrap_or_default(),
+        None => everything(),
+    };
     let mut settings = Settings::default();
+    let mut allow = Vec::new();
     let file = applicable(config, first)?;
     if let Some(file) = &file {
-        let written = discover::read(file)?;
-        let absolute = here.join(file);
-        settings.update(&written, absolute.parent().unwrap_or(&here));
+        let mut written = read(file, rules)?;
+        if let Some(repository) = &written.tables.repository {
+            let line = repository.line;
+            bail!("{}:{line}: `repository` belongs into a policy (--policy)", file.display());
+        }
+        // A file that is named on the command line is the user's, wherever it lies.
+        if config.config.is_none() {
+            restrict(&mut written, &may);
+        }
+        let base = here.join(file).parent().map_or(here.clone(), Path::to_owned);
+        settings.update(&written, &base);
+        let (file, entries) = (shown(file, &here), written.tables.allow);
+        allow.push(Allowed { form: Form::ALLOW, file, base, entries });
+    }
+    if let (Some(policy), Some(file)) = (policy, &config.policy) {
+        settings.suppress.inline = may.may.contains(&May::Inline);
+        settings.suppress.foreign = may.may.contains(&May::Foreign);
+        settings.suppress.own_additions = may.own_additions;
+        settings.update(&policy, &root);
+        let (form, file, entries) = (Form::POLICY, shown(file, &here), policy.tables.allow);
+        allow.insert(0, Allowed { form, file, base: root.clone(), entries });
     }
     settings.update(typed, &here);
-    Ok((settings, file))
+    let enabled = |rule: &keylint::rules::schema::Rule| {
+        settings.rules.get(&rule.id).is_none_or(|rule| rule.enabled != Some(false))
+    };
+    if !rules.rules().iter().any(enabled) {
+        bail!("no rule is enabled, so nothing would be found: see [rules] in the configuration");
+    }
+    let no_repo_config = config.no_repo_config;
+    Ok(Resolved { settings, file, root, allow, may, no_repo_config, foreign_files: true })
+}
+
+/// Without a policy everything in a repository counts.
+fn everything() -> Repository {
+    let may = May::ALL.into_iter().map(|(_, may)| may).collect();
+    Repository { may, own_additions: true, line: 0 }
+}
+
+/// Reads a configuration file and holds the rules that it names against those there are.
+fn read(file: &Path, rules: &RuleSet) -> anyhow::Result<Options> {
+    let written = discover::read(file)?;
+    let Tables { allow, rules: overrides, .. } = &written.tables;
+    let allowed = allow.iter().filter_map(|allow| Some((allow.line, allow.rule.as_deref()?)));
+    let overridden = overrides.iter().map(|rule| (rule.line, rule.id.as_str()));
+    for (line, rule) in allowed.chain(overridden) {
+        if rules.get(rule).is_none() {
+            bail!(
+                "{}:{line}: there is no rule of the name that stands here; `keylint rules` lists them",
+                file.display()
+            );
+        }
+    }
+    Ok(written)
+}
+
+/// Takes out of a repository's configuration what the policy does not let it say.
+fn restrict(written: &mut Options, rights: &Repository) {
+    let may = |kind| rights.may.contains(&kind);
+    if !may(May::Settings) {
+        let Options { exclude, ignore, hidden, max_file_size, tables, .. } =
+            std::mem::take(written);
+        *written = Options { exclude, ignore, hidden, max_file_size, tables, ..Options::default() };
+    }
+    if !may(May::Exclude) {
+        written.exclude.clear();
+        (written.ignore, written.hidden, written.max_file_size) = (None, None, None);
+    }
+    if !may(May::Allow) {
+        written.tables.allow.clear();
+    }
+    if !may(May::Rules) {
+        let allow = std::mem::take(&mut written.tables.allow);
+        written.tables = Tables { allow, ..Tables::default() };
+    }
 }
 
 fn applicable(args: &ConfigArgs, first: &Path) -> Result<Option<PathBuf>, schema::ConfigError> {
     match &args.config {
         Some(file) => Ok(Some(file.clone())),
-        None if args.no_config => Ok(None),
+        None if args.no_config || args.no_repo_config => Ok(None),
         None => discover::find(first),
+    }
+}
+
+/// A path as a report shows it: from the current directory, if it lies below that.
+pub(crate) fn shown(path: &Path, here: &Path) -> PathBuf {
+    let here = here.canonicalize().unwrap_or_else(|_| here.to_owned());
+    let absolute = path.canonicalize().unwrap_or_else(|_| here.join(path));
+    absolute.strip_prefix(&here).map_or_else(|_| path.to_owned(), Path::to_owned)
+}
+
+/// What other tools' files need besides themselves: betterleaks takes the key of its digests from the environment.
+pub(crate) fn foreign_options() -> foreign::Options {
+    let key = env::var_os(foreign::BETTERLEAKS_KEY_VARIABLE);
+    foreign::Options { betterleaks_key: key.map(|key| Secret::new(key.into_encoded_bytes())) }
+}
+
+impl Resolved {
+    /// The file of the baseline that is in use, if one is.
+    pub(crate) fn baseline(&self, suppress: &SuppressArgs) -> Option<PathBuf> {
+        if suppress.no_baseline {
+            return None;
+        }
+        if let Some(file) = &suppress.baseline {
+            return Some(file.clone());
+        }
+        if self.no_repo_config || !self.may.may.contains(&May::Baseline) {
+            return None;
+        }
+        let file = self.root.join(baseline::FILE_NAME);
+        // A link that leads nowhere is an entry: whoever set it meant a file.
+        file.symlink_metadata().is_ok().then_some(file)
+    }
+
+    /// What stands in files about findings: the policy's word first, then that of the configuration, the baseline, and
+    /// other tools' files. Notes down which files these are.
+    pub(crate) fn suppressions(&mut self, baseline: Option<&Path>) -> anyhow::Result<Suppressions> {
+        let here = env::current_dir().unwrap_or_default();
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let mut suppressions = Suppressions::new(today);
+        for Allowed { form, file, base, entries } in &self.allow {
+            suppressions.add(Box::new(allow_list(*form, file, base, entries)));
+        }
+        let mut files: Vec<PathBuf> =
+            self.allow.iter().map(|allowed| allowed.file.clone()).collect();
+        if let Some(file) = baseline {
+            let file = shown(file, &here);
+            match foreign::read_baseline(&file, &self.root, &foreign_options())? {
+                Some(list) => suppressions.add(Box::new(list)),
+                None => suppressions.add(Box::new(Baseline::read(&file)?)),
+            }
+            files.push(file);
+        }
+        if self.settings.suppress.foreign && self.foreign_files && !self.no_repo_config {
+            for list in foreign::load(&self.root, &here, &foreign_options())? {
+                files.push(list.path().to_owned());
+                suppressions.add(Box::new(list));
+            }
+        }
+        self.settings.watched = files.into_iter().filter_map(|file| self.watched(file)).collect();
+        Ok(suppressions)
+    }
+
+    fn watched(&self, shown: PathBuf) -> Option<Watched> {
+        let absolute = shown.canonicalize().ok()?;
+        let scope = absolute.strip_prefix(&self.root).ok()?.to_owned();
+        Some(Watched { shown, scope })
     }
 }

@@ -3,6 +3,7 @@
 //! A credential that stands in several files is one block; where else it stands is listed below its source lines.
 
 mod paint;
+mod silenced;
 mod source;
 mod summary;
 mod wrap;
@@ -16,7 +17,7 @@ use self::paint::{Paint, Role};
 use super::commit;
 use super::escape::escape;
 use super::redact::Redactor;
-use super::{Options, Report, Secrets, Verbosity, history};
+use super::{Listing, Options, Report, Secrets, Verbosity, history};
 use crate::model::finding::{Class, Finding, Part};
 use crate::rules::load::RuleSet;
 
@@ -30,7 +31,7 @@ const MOST_PLACES: usize = 20;
 pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let printer = Printer {
         rules: report.rules,
-        redactor: Redactor::new(options.secrets, report.findings),
+        redactor: Redactor::new(options.secrets, report.all()),
         paint: Paint::new(options.color),
         width: options.width.max(NARROWEST),
     };
@@ -39,10 +40,17 @@ pub fn write(report: &Report, options: &Options, out: &mut dyn Write) -> io::Res
         printer.block(credential, out)?;
         writeln!(out)?;
     }
+    if options.silenced == Listing::Listed {
+        silenced::list(report.silenced, &printer, out)?;
+    }
+    if let Some(unused) = report.unused {
+        silenced::unused(unused, &printer, out)?;
+    }
     if options.verbosity == Verbosity::Normal {
         summary::steps(report.findings, printer.paint, printer.width, out)?;
         summary::totals(report, &credentials, printer.paint, printer.width, out)?;
     }
+    summary::warnings(report.coverage, &printer, out)?;
     summary::problems(report.coverage, options.verbosity, printer.paint, out)
 }
 

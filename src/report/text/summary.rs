@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::Credential;
 use super::paint::{Paint, Role};
 use super::wrap::wrap;
+use super::{Credential, Printer};
 use crate::model::coverage::{Coverage, Problem};
 use crate::model::finding::{Class, Finding, Severity};
+use crate::model::silenced::Silenced;
 use crate::report::escape::escape;
+use crate::report::silenced::{by_change, by_form};
 use crate::report::{Report, Verbosity};
 
 /// What to do about leaked keys, each list of steps once with the rules it is for.
@@ -68,9 +70,15 @@ pub(super) fn totals(
     let places =
         if places > credentials.len() { format!(", in {places} places") } else { String::new() };
     writeln!(out, "{found}{}{places}", by_severity(credentials))?;
+    let members = match coverage.members {
+        0 => String::new(),
+        members => {
+            format!(", {}, {}", counted(members, "archive member"), size(coverage.unpacked))
+        }
+    };
     writeln!(
         out,
-        "scanned {}, {}, in {}",
+        "scanned {}, {}{members}, in {}",
         counted(coverage.files, "file"),
         size(coverage.bytes),
         time(coverage.elapsed)
@@ -93,6 +101,13 @@ pub(super) fn totals(
         label = "           ";
         io::Result::Ok(())
     };
+    if !report.silenced.is_empty() {
+        not_shown(known(report.silenced))?;
+    }
+    if coverage.disabled > 0 {
+        let findings = counted(coverage.disabled, "finding");
+        not_shown(format!("{findings} of rules that the configuration disables"))?;
+    }
     if coverage.below_confidence > 0 {
         let findings = counted(coverage.below_confidence, "finding");
         not_shown(format!("{findings} of lower confidence (--min-confidence low)"))?;
@@ -100,6 +115,35 @@ pub(super) fn totals(
     if coverage.examples > 0 {
         let examples = counted(coverage.examples, "example");
         not_shown(format!("{examples} or the like (--include-examples)"))?;
+    }
+    Ok(())
+}
+
+/// How many findings are known and accepted, and by what.
+fn known(silenced: &[Silenced]) -> String {
+    let forms: Vec<String> = by_form(silenced)
+        .into_iter()
+        .map(|(form, count)| format!("{form} ({})", grouped(count)))
+        .collect();
+    let findings = counted(silenced.len() as u64, "known finding");
+    let change = match by_change(silenced) {
+        0 => String::new(),
+        count => format!("; {} by what this change adds itself", grouped(count)),
+    };
+    format!("{findings}: {}{change} (--show-silenced)", forms.join(", "))
+}
+
+/// Comments that were to silence something and are not understood.
+pub(super) fn warnings(
+    coverage: &Coverage,
+    printer: &Printer<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for warning in &coverage.warnings {
+        let path = escape(&warning.path.to_string_lossy()).into_owned();
+        let message = printer.redactor.words(&warning.message).into_owned();
+        let label = printer.paint.paint(Role::Strong, "warning:");
+        writeln!(out, "{label} {path}:{}: {}", warning.line, escape(&message))?;
     }
     Ok(())
 }

@@ -188,7 +188,7 @@ impl History {
                             visit(place, Content::Bytes(bytes));
                         }
                     }
-                    stream @ Content::Stream(_) => {
+                    stream @ (Content::Stream(_) | Content::Seekable(_)) => {
                         visit(places[round], stream);
                         streams.lock().unwrap_or_else(PoisonError::into_inner).push(id);
                     }

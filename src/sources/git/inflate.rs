@@ -160,6 +160,11 @@ mod tests {
             let mut inflater = Decompressor::new();
             assert!(whole(&mut inflater, cut, 34, 100, &mut Vec::new()).is_err(), "{length}");
         }
+        let mut wrong = packed.clone();
+        *wrong.last_mut().unwrap() ^= 1;
+        assert!(streamed(&wrong, 34).1.is_some());
+        let mut inflater = Decompressor::new();
+        assert!(whole(&mut inflater, &wrong, 34, 100, &mut Vec::new()).is_err());
         for size in [0, 33, 35] {
             assert!(streamed(&packed, size).1.is_some(), "{size}");
             let mut inflater = Decompressor::new();

@@ -16,7 +16,7 @@ pub mod staged;
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, Repository};
+use git2::{ErrorCode, Repository, Tree};
 
 /// A repository that cannot be used as asked for.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,11 @@ pub enum GitError {
         "the repository belongs to another user: `git config --global --add safe.directory PATH` trusts it"
     )]
     Owner,
+    /// Its object ids are not SHA-1.
+    #[error(
+        "the repository's object ids are SHA-256, which keylint cannot read: nothing was scanned"
+    )]
+    ObjectFormat,
     /// It has no index, because it has no working tree.
     #[error("a bare repository has no index, so nothing is staged in it")]
     Bare,
@@ -125,10 +130,32 @@ pub fn open_at(path: &Path) -> Result<Repository, GitError> {
     Repository::discover(path).map_err(|error| not_opened(error, missing))
 }
 
+/// The tree of a revision, if it has one.
+pub fn tree<'r>(repository: &'r Repository, revision: &str) -> Option<Tree<'r>> {
+    repository.revparse_single(revision).and_then(|object| object.peel_to_tree()).ok()
+}
+
+/// The ids of a commit's parents.
+pub fn parents(repository: &Repository, commit: &str) -> Vec<String> {
+    let found = repository.revparse_single(commit).and_then(|object| object.peel_to_commit());
+    found.map_or(Vec::new(), |commit| commit.parent_ids().map(|id| id.to_string()).collect())
+}
+
+/// The file at `path` in a tree.
+pub fn content<'r>(
+    repository: &'r Repository,
+    tree: &Tree<'_>,
+    path: &Path,
+) -> Option<git2::Blob<'r>> {
+    tree.get_path(path).and_then(|entry| repository.find_blob(entry.id())).ok()
+}
+
 fn not_opened(error: git2::Error, missing: impl Fn() -> GitError) -> GitError {
     match error.code() {
         ErrorCode::NotFound => missing(),
         ErrorCode::Owner => GitError::Owner,
+        // libgit2 has no code for it.
+        _ if error.message().contains("object format") => GitError::ObjectFormat,
         _ => GitError::while_("the repository cannot be opened")(error),
     }
 }

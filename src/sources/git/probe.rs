@@ -35,15 +35,15 @@ pub fn index(bytes: &[u8]) -> Option<(usize, usize)> {
     Some((index.len(), (0..index.len()).filter(is_found).count()))
 }
 
-/// Inflates in both ways, and returns what they agree on.
+/// Inflates in both ways, and returns what they agree on. A stream that is cut off or has a wrong checksum is an error
+/// in both, but for builds for fuzzing, in which `miniz_oxide` does not compare checksums.
 pub fn inflate(packed: &[u8], size: u64, limit: u64) -> Option<Vec<u8>> {
     let mut data = Vec::new();
     let whole = inflate::whole(&mut Decompressor::new(), packed, size, limit, &mut data);
     if size <= limit && inflate::is_possible(packed.len() as u64, size) {
         let mut streamed = Vec::new();
         let read = Inflating::new(packed).exactly(size).read_to_end(&mut streamed);
-        assert_eq!(whole.is_ok(), read.is_ok());
-        assert!(whole.is_err() || streamed == data);
+        assert!(whole.is_err() || read.is_ok() && streamed == data);
     }
     whole.ok().map(|()| data)
 }
@@ -71,7 +71,12 @@ impl Seen {
         match object.data {
             Content::Bytes(bytes) => data.extend_from_slice(bytes),
             // Whoever handed it over says so if it fails.
-            Content::Stream(stream) => drop(stream.read_to_end(&mut data)),
+            Content::Stream(stream) => {
+                if stream.read_to_end(&mut data).is_err() {
+                    return;
+                }
+            }
+            Content::Seekable(_) => unreachable!("objects are no files"),
         }
         let mut seen = seen.lock().expect("collecting does not panic");
         seen.objects.push((hex(object.id), name(object.kind), data));
@@ -91,17 +96,19 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let linked = pool.install(|| Pack::new(pack, index));
     let worker = || |object: Object<'_>| Seen::add(&seen, object);
     let mut failed = linked.walk(&pool, |_| true, |_| false, || false, worker);
-    failed.sort_by_key(|one| one.id);
+    failed.sort_by_cached_key(|one| (one.id, one.error.to_string()));
     let mut seen = Seen::sorted(seen);
     seen.unread = failed.iter().map(|one| (hex(one.id), one.error.to_string())).collect();
     let mut single = Single::new();
-    for position in 0..index.len() {
+    // One by one, the cost is the square of a chain's length.
+    for position in (0..index.len()).filter(|_| index.len() <= 1000) {
         let worker = &mut |object: Object<'_>| Seen::add(&apart, object);
         // It does not look at checksums, so what failed above may well be read here.
         let _ = single.read(pack, index, position, worker);
     }
     let apart = Seen::sorted(apart).objects;
-    let missing = seen.objects.iter().find(|object| apart.binary_search(object).is_err());
+    let mut checked = seen.objects.iter().filter(|_| index.len() <= 1000);
+    let missing = checked.find(|object| apart.binary_search(object).is_err());
     assert_eq!(missing, None, "both ways give the same");
     Some(seen)
 }

@@ -100,7 +100,7 @@ fn reports(finding: &Finding, coverage: &Coverage, options: &Options) -> Vec<Str
     let findings = std::slice::from_ref(finding);
     let reports = formats.map(|write| {
         let mut report = Vec::new();
-        write(&Report { findings, coverage, rules: &RULES }, options, &mut report)
+        write(&Report { findings, silenced: &[], unused: None, coverage, rules: &RULES }, options, &mut report)
             .expect("memory can be written to");
         String::from_utf8(report).expect("reports are UTF-8")
     });

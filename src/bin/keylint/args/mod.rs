@@ -4,15 +4,19 @@
 //! Help, man page and completions are all made from these definitions. A setting that a configuration file may hold
 //! has no default here, only its name in the help, so that "not given" can be told from "given".
 
+mod known;
 mod run;
+mod suppress;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use keylint::config::schema::Options;
 
+pub(crate) use self::known::{BaselineAction, BaselineArgs, BaselineFile, KnownArgs, TriageArgs};
 use self::run::switch;
 pub(crate) use self::run::{ConfigArgs, ReportArgs, RunArgs, WalkArgs};
+pub(crate) use self::suppress::SuppressArgs;
 
 const EXIT_STATUS: &str = "\
 Exit status:
@@ -56,13 +60,20 @@ const HOOK_NOTES: &str = "\
 Writes into the directory that git takes its hooks from, be it another one by core.hooksPath. A hook that is there \
 already is kept, under another name, and runs first.";
 
+const MIGRATE_NOTES: &str = "\
+Reads .gitleaksignore, .gitleaks.toml, .betterleaksignore, .secrets.baseline, .gitallowed, .secretsignore and \
+.gitguardian.yaml at the root of the repository, scans it, and adds `[[allow]]` entries to the keylint.toml there: for \
+paths and simple patterns as they are, for all else one for each finding that an entry silences. What cannot be carried \
+over is listed with the reason. The files themselves and comments in the text stay as they are, and keylint goes on \
+reading them.";
+
 const SCAN_NOTES: &str = "\
 Several reports: the n-th --format goes with the n-th --output. With fewer --output than --format, each --output goes \
 with the --format before it, and what is left goes to standard output.
 
 Configuration: the nearest keylint.toml above the first path, up to the root of its repository, may set the same, such \
 as `fail-on = \"high\"` or `hidden = false`. Every switch has an opposite that wins over the file: --ignore, --hidden, \
---no-follow, --decode, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
+--no-follow, --decode, --archives, --no-allow-incomplete, --no-include-examples, --no-quiet, --no-verbose.
 
 Environment: NO_COLOR, CLICOLOR and CLICOLOR_FORCE are respected.";
 
@@ -95,8 +106,14 @@ pub(crate) enum Command {
     /// Scan what a push would bring, on the side that sends it
     #[command(hide = true)]
     PrePush(Box<PrePushArgs>),
+    /// Write down which findings are known, so that only new ones are reported
+    Baseline(Box<BaselineArgs>),
+    /// Go through the findings one by one, and say what each is
+    Triage(Box<TriageArgs>),
     /// Install or remove the hooks of this repository
     Hook(HookArgs),
+    /// Carry other tools' ignore files and baselines over into keylint.toml
+    Migrate(MigrateArgs),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
@@ -118,6 +135,10 @@ pub(crate) struct ScanArgs {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    /// List comments and entries that silence nothing, or have expired
+    #[arg(long, help_heading = "Known findings")]
+    pub(crate) report_unused: bool,
 
     #[command(flatten)]
     pub(crate) walk: WalkArgs,
@@ -221,6 +242,21 @@ pub(crate) enum HookAction {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = MIGRATE_NOTES)]
+pub(crate) struct MigrateArgs {
+    /// Also read these reports of gitleaks and baselines of detect-secrets or Kingfisher
+    #[arg(value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print what would be written, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) known: KnownArgs,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RulesArgs {
     /// How to list them
     #[arg(long, value_enum, default_value_t = ListFormat::Text)]
@@ -286,6 +322,7 @@ impl ScanArgs {
             threads: self.walk.threads,
             ignore: switch(self.walk.ignore, self.walk.no_ignore),
             follow: switch(self.walk.follow, self.walk.no_follow),
+            report_unused: self.report_unused.then_some(true),
             ..self.run.options()
         }
     }

@@ -8,6 +8,8 @@ use keylint::config::schema::{Glob, Options, SizeLimit};
 use keylint::config::settings::{Color, FailOn, Format};
 use keylint::model::finding::Confidence;
 
+use super::suppress::SuppressArgs;
+
 /// What every command that scans takes.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -18,7 +20,13 @@ pub(crate) struct RunArgs {
     pub(crate) findings: FindingArgs,
 
     #[command(flatten)]
+    pub(crate) suppress: SuppressArgs,
+
+    #[command(flatten)]
     pub(crate) paths: PathArgs,
+
+    #[command(flatten)]
+    pub(crate) archives: ArchiveArgs,
 
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -135,6 +143,44 @@ pub(crate) struct WalkArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Archives")]
+pub(crate) struct ArchiveArgs {
+    /// Do not unpack archives and compressed files: scan them as they lie
+    #[arg(long, overrides_with = "archives")]
+    no_archives: bool,
+    #[arg(long, overrides_with = "no_archives", hide = true)]
+    archives: bool,
+
+    /// Archives within each other that are unpacked [default: 4]
+    #[arg(long, value_name = "N")]
+    archive_depth: Option<u32>,
+
+    /// Members of one archive that are scanned [default: 200000]
+    #[arg(long, value_name = "N")]
+    archive_members: Option<u64>,
+
+    /// Size that a member may expand to [default: 4G]
+    #[arg(long, value_name = "SIZE")]
+    archive_member_size: Option<SizeLimit>,
+
+    /// Size that all of a file may expand to [default: 16G]
+    #[arg(long, value_name = "SIZE")]
+    archive_total_size: Option<SizeLimit>,
+
+    /// How many times its compressed size a stream may expand to, from 64M on [default: 500]
+    #[arg(long, value_name = "N")]
+    archive_ratio: Option<u64>,
+
+    /// Memory for archives within archives, and for a dictionary [default: 256M]
+    #[arg(long, value_name = "SIZE")]
+    archive_memory: Option<SizeLimit>,
+
+    /// Seconds that unpacking one file may take [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    archive_time: Option<u64>,
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Configuration")]
 pub(crate) struct ConfigArgs {
     /// Read this file instead of the nearest keylint.toml
@@ -144,29 +190,68 @@ pub(crate) struct ConfigArgs {
     /// Read no configuration file
     #[arg(long, overrides_with = "config")]
     pub(crate) no_config: bool,
+
+    /// A configuration that goes before the repository's own, and says what that one may silence
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+
+    /// Use no configuration, baseline or ignore file that lies in the scanned tree
+    #[arg(long)]
+    pub(crate) no_repo_config: bool,
 }
 
 impl RunArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
-        let Self { report, findings, paths, .. } = self;
-        Options {
+        let Self { report, findings, paths, archives, .. } = self;
+        let mut options = Options {
             // Each report has its own: see `outputs`.
             format: None,
-            fail_on: findings.fail_on,
-            min_confidence: findings.min_confidence,
-            include_examples: switch(findings.include_examples, findings.no_include_examples),
-            hidden: switch(paths.hidden, paths.no_hidden),
-            exclude: paths.exclude.clone(),
-            max_file_size: paths.max_file_size,
-            decode: switch(paths.decode, paths.no_decode),
-            allow_incomplete: switch(paths.allow_incomplete, paths.no_allow_incomplete),
             color: report.color,
             quiet: switch(report.quiet, report.no_quiet),
             verbose: switch(report.verbose, report.no_verbose),
             show_secrets: switch(report.show_secrets, report.no_show_secrets),
             ..Options::default()
-        }
+        };
+        findings.add_to(&mut options);
+        paths.add_to(&mut options);
+        archives.add_to(&mut options);
+        self.suppress.add_to(&mut options);
+        options
+    }
+}
+
+impl FindingArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.fail_on = self.fail_on;
+        options.min_confidence = self.min_confidence;
+        options.include_examples = switch(self.include_examples, self.no_include_examples);
+    }
+}
+
+impl ArchiveArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.archives = switch(self.archives, self.no_archives);
+        options.archive_depth = self.archive_depth;
+        options.archive_members = self.archive_members;
+        options.archive_member_size = self.archive_member_size;
+        options.archive_total_size = self.archive_total_size;
+        options.archive_ratio = self.archive_ratio;
+        options.archive_memory = self.archive_memory;
+        options.archive_time = self.archive_time;
+    }
+}
+
+impl PathArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.hidden = switch(self.hidden, self.no_hidden);
+        options.exclude.clone_from(&self.exclude);
+        options.max_file_size = self.max_file_size;
+        options.decode = switch(self.decode, self.no_decode);
+        options.allow_incomplete = switch(self.allow_incomplete, self.no_allow_incomplete);
     }
 }
 

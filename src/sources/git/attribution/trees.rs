@@ -106,6 +106,21 @@ impl Gathered {
     }
 }
 
+/// Where the first zero byte is. Nearly all names are short, and a search that is made for long texts costs more than
+/// the rest of an entry.
+fn end_of_name(named: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let words = named.chunks_exact(8).take(4);
+    for (word, index) in words.zip(0..) {
+        let word = u64::from_le_bytes(word.try_into().expect("a chunk has eight bytes"));
+        let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
+        if zeros != 0 {
+            return Some(8 * index + zeros.trailing_zeros() as usize / 8);
+        }
+    }
+    memchr::memchr(0, named)
+}
+
 enum Mode {
     File,
     Tree,
@@ -114,15 +129,15 @@ enum Mode {
 
 /// The first entry of a tree, and what follows it.
 fn entry(tree: &[u8]) -> Option<(Mode, &[u8], &Id, &[u8])> {
-    // A mode has five or six digits; old writers put a zero before a directory's.
-    let space = tree.iter().take(8).position(|byte| *byte == b' ')?;
-    let mode = match &tree[..space] {
-        b"40000" | b"040000" => Mode::Tree,
-        b"160000" => Mode::Submodule,
-        _ => Mode::File,
+    // A mode has six digits, or five for a directory; old writers put a zero before those.
+    let (mode, space) = match tree {
+        [b'4', _, _, _, _, b' ', ..] => (Mode::Tree, 5),
+        [b'0', b'4', _, _, _, _, b' ', ..] => (Mode::Tree, 6),
+        [b'1', b'6', _, _, _, _, b' ', ..] => (Mode::Submodule, 6),
+        _ => (Mode::File, tree.iter().take(8).position(|byte| *byte == b' ')?),
     };
     let named = &tree[space + 1..];
-    let end = memchr::memchr(0, named)?;
+    let end = end_of_name(named)?;
     let (id, after) = named[end + 1..].split_first_chunk::<20>()?;
     Some((mode, &named[..end], id, after))
 }
@@ -230,5 +245,79 @@ impl Trees {
     /// A name.
     pub(super) fn name(&self, number: u32) -> &[u8] {
         &self.names.list[number as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn listed(tree: &[u8]) -> Vec<(char, &[u8], Id)> {
+        let mut rest = tree;
+        let mut list = Vec::new();
+        while let Some((mode, name, id, after)) = entry(rest) {
+            let mode = match mode {
+                Mode::File => 'f',
+                Mode::Tree => 't',
+                Mode::Submodule => 's',
+            };
+            list.push((mode, name, *id));
+            rest = after;
+        }
+        list
+    }
+
+    #[test]
+    fn entries_of_every_mode_are_read_and_what_is_cut_off_ends_the_list() {
+        let mut tree = Vec::new();
+        for mode in ["100644", "120000", "40000", "040000", "160000", "100755"] {
+            tree.extend(format!("{mode} name with spaces").bytes());
+            tree.push(0);
+            tree.extend([7; 20]);
+        }
+        let modes: String = listed(&tree).iter().map(|entry| entry.0).collect();
+        assert_eq!(modes, "ffttsf");
+        assert!(listed(&tree).iter().all(|entry| entry.1 == b"name with spaces"));
+        assert_eq!(listed(&tree[..tree.len() - 1]).len(), 5);
+        assert_eq!(listed(b"100644"), []);
+    }
+
+    #[test]
+    fn a_tree_s_holders_are_found_by_name() {
+        let (root, other, below, blob) = ([1; 20], [2; 20], [3; 20], [4; 20]);
+        let wanted = Wanted::new([blob]);
+        let line = |mode: &str, name: &str, id: Id| {
+            [mode.as_bytes(), b" ", name.as_bytes(), b"\0", &id].concat()
+        };
+        let mut one = Gathered::default();
+        one.take(root, &[line("40000", "a", below), line("40000", "b", below)].concat(), &wanted);
+        let mut two = Gathered::default();
+        two.take(below, &line("100644", "file", blob), &wanted);
+        two.take(other, &line("40000", "a", below), &wanted);
+        let trees = Trees::new(vec![one, two]);
+        let number = |id: &Id| trees.number(id).unwrap();
+        let [(holder, name)] = trees.holding(&blob) else { panic!("one tree holds it") };
+        assert_eq!((*holder, trees.name(*name)), (number(&below), &b"file"[..]));
+        let mut above: Vec<_> =
+            trees.above(number(&below)).map(|(tree, name)| (tree, trees.name(name))).collect();
+        above.sort_unstable();
+        let expected: [(Tree, &[u8]); 3] =
+            [(number(&root), b"a"), (number(&root), b"b"), (number(&other), b"a")];
+        assert_eq!(above, expected);
+        assert_eq!(trees.above(number(&root)).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn the_end_of_a_name_is_the_first_zero(named in prop::collection::vec(0_u8..4, 0..60)) {
+            prop_assert_eq!(end_of_name(&named), named.iter().position(|byte| *byte == 0));
+        }
+
+        #[test]
+        fn arbitrary_trees_never_panic(tree in prop::collection::vec(any::<u8>(), 0..200)) {
+            listed(&tree);
+        }
     }
 }

@@ -147,6 +147,7 @@ mod tests {
                 Content::Stream(stream) => {
                     (io::copy(stream, &mut io::sink()).map_or(0, |read| read as usize), true)
                 }
+                Content::Seekable(_) => unreachable!("objects are no files"),
             };
             seen.push((object.kind, length, streamed));
         };

@@ -1,8 +1,10 @@
 //! The entries of a pack and how they hang together: families of deltas, each below a whole object.
 
+use std::sync::Mutex;
+
 use rayon::prelude::*;
 
-use super::entry::{self, Form, Header};
+use super::entry::{self, Form};
 use super::{Id, Index, Kind, PackError, TRAILER};
 
 const NONE: u32 = u32::MAX;
@@ -14,6 +16,7 @@ const HEADER: usize = 12;
 pub(crate) struct Pack<'a> {
     data: &'a [u8],
     pub(super) index: Index<'a>,
+    places: Vec<Place>,
     nodes: Vec<Node>,
     /// The deltas on each entry lie side by side, those with the fewest entries below them first.
     children: Vec<u32>,
@@ -27,13 +30,18 @@ pub(crate) struct Pack<'a> {
     pub(super) circles: Vec<u32>,
 }
 
-/// An entry.
+/// Where an entry starts in the pack, and where it stands in the index.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    offset: u64,
+    position: u32,
+}
+
+/// What the header of an entry says.
 #[derive(Clone, Copy)]
 pub(super) struct Node {
-    offset: u64,
     /// Bytes of the entry once inflated: of the object, or of the delta.
     pub(super) size: u64,
-    pub(super) position: u32,
     header: u8,
     /// The kind of what is no delta.
     pub(super) whole: Option<Kind>,
@@ -42,58 +50,47 @@ pub(super) struct Node {
 impl<'a> Pack<'a> {
     /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool.
     pub(crate) fn new(data: &'a [u8], index: Index<'a>) -> Self {
-        let mut unusable = Vec::new();
-        let mut nodes = Vec::with_capacity(index.len());
-        for position in 0..index.len() {
-            let offset = index.offset(position);
-            nodes.push(Node {
-                offset: *offset.as_ref().unwrap_or(&u64::MAX),
-                size: 0,
+        let mut places: Vec<Place> = (0..index.len())
+            .map(|position| Place {
+                offset: index.offset(position).unwrap_or(u64::MAX),
                 position: position as u32,
-                header: 0,
-                whole: None,
-            });
-        }
-        nodes.par_sort_unstable_by_key(|node| (node.offset, node.position));
+            })
+            .collect();
+        places.par_sort_unstable();
         let mut pack = Self {
             data,
             index,
-            nodes,
+            places,
+            nodes: Vec::new(),
             children: Vec::new(),
             first_child: Vec::new(),
             family: Vec::new(),
             unusable: Vec::new(),
             circles: Vec::new(),
         };
-        let headers: Vec<Result<(Header, u32), PackError>> = (0..pack.nodes.len() as u32)
-            .into_par_iter()
-            .map(|number| pack.header(number))
-            .collect();
-        let mut bases = vec![NONE; pack.nodes.len()];
-        for (number, header) in headers.into_iter().enumerate() {
-            match header {
-                Ok((header, base)) => {
-                    let node = &mut pack.nodes[number];
-                    (node.size, node.header) = (header.size, header.len as u8);
-                    bases[number] = base;
-                    if let Form::Whole(kind) = header.form {
-                        node.whole = Some(kind);
-                    }
-                }
-                Err(error) => unusable.push((number as u32, error)),
-            }
-        }
-        pack.unusable = unusable;
+        let unusable = Mutex::new(Vec::new());
+        let (mut nodes, mut bases) = (Vec::new(), Vec::new());
+        let numbers = (0..pack.places.len() as u32).into_par_iter();
+        let read = numbers.map(|number| {
+            pack.read(number).unwrap_or_else(|error| {
+                unusable.lock().expect("collecting does not panic").push((number, error));
+                (Node { size: 0, header: 0, whole: None }, NONE)
+            })
+        });
+        read.unzip_into_vecs(&mut nodes, &mut bases);
+        pack.nodes = nodes;
+        pack.unusable = unusable.into_inner().expect("collecting does not panic");
+        pack.unusable.sort_unstable_by_key(|(number, _)| *number);
         pack.link(&bases);
         pack
     }
 
-    /// The header of an entry, and the number of the entry that it is a delta on.
-    fn header(&self, number: u32) -> Result<(Header, u32), PackError> {
-        let node = &self.nodes[number as usize];
-        let position = node.position as usize;
+    /// Reads the header of an entry; with it comes the number of the entry that it is a delta on.
+    fn read(&self, number: u32) -> Result<(Node, u32), PackError> {
+        let Place { offset, position } = self.places[number as usize];
+        let position = position as usize;
         self.index.offset(position)?;
-        if self.nodes.get(number as usize + 1).is_some_and(|next| next.offset == node.offset) {
+        if self.places.get(number as usize + 1).is_some_and(|next| next.offset == offset) {
             return Err(PackError::Corrupt("its index has another object at the same offset"));
         }
         let bytes = self.bytes(number)?;
@@ -102,24 +99,28 @@ impl<'a> Pack<'a> {
             return Err(PackError::Corrupt("its entry does not match its checksum"));
         }
         let header = entry::parse(bytes)?;
+        let mut node = Node { size: header.size, header: header.len as u8, whole: None };
         let base = match header.form {
-            Form::Whole(_) => return Ok((header, NONE)),
-            Form::OffsetDelta(distance) => node.offset.checked_sub(distance),
+            Form::Whole(kind) => {
+                node.whole = Some(kind);
+                return Ok((node, NONE));
+            }
+            Form::OffsetDelta(distance) => offset.checked_sub(distance),
             Form::IdDelta(id) => match self.index.find(&id) {
                 Some(position) => Some(self.index.offset(position)?),
                 None => return Err(PackError::Corrupt("what it is a delta on is not in its pack")),
             },
         };
         let base = base.and_then(|offset| self.at(offset));
-        base.map(|base| (header, base))
+        base.map(|base| (node, base))
             .ok_or(PackError::Corrupt("what it is a delta on is no entry of its pack"))
     }
 
     /// The number of the entry at an offset: the last, if there are several.
     fn at(&self, offset: u64) -> Option<u32> {
-        let after = self.nodes.partition_point(|node| node.offset <= offset);
+        let after = self.places.partition_point(|place| place.offset <= offset);
         let number = after.checked_sub(1)?;
-        (self.nodes[number].offset == offset).then_some(number as u32)
+        (self.places[number].offset == offset).then_some(number as u32)
     }
 
     /// Puts the deltas on each entry side by side, and counts families.
@@ -179,8 +180,13 @@ impl<'a> Pack<'a> {
         &self.nodes[number as usize]
     }
 
+    /// Where an entry stands in the index.
+    pub(super) fn position(&self, number: u32) -> usize {
+        self.places[number as usize].position as usize
+    }
+
     pub(super) fn id(&self, number: u32) -> Id {
-        self.index.id(self.nodes[number as usize].position as usize)
+        self.index.id(self.position(number))
     }
 
     /// The entries that are deltas on an entry.
@@ -203,8 +209,8 @@ impl<'a> Pack<'a> {
     /// The bytes of an entry, up to the next one.
     fn bytes(&self, number: u32) -> Result<&'a [u8], PackError> {
         let end = self.data.len().saturating_sub(TRAILER) as u64;
-        let start = self.nodes[number as usize].offset;
-        let next = self.nodes.get(number as usize + 1).map_or(end, |next| next.offset);
+        let start = self.places[number as usize].offset;
+        let next = self.places.get(number as usize + 1).map_or(end, |next| next.offset);
         if start < HEADER as u64 || start >= end {
             return Err(PackError::Corrupt("its entry lies outside of its pack"));
         }

@@ -121,6 +121,17 @@ impl<'a> Index<'a> {
             number.min(self.frame.count)
         };
         let (mut low, mut high) = (if slot == 0 { 0 } else { fanout(slot - 1) }, fanout(slot));
+        // Ids are spread evenly, so the bytes that follow tell about where in its slot an id is.
+        let next = u32::from_be_bytes([id[1], id[2], id[3], id[4]]);
+        let guess = low + ((high.saturating_sub(low) as u64 * u64::from(next)) >> 32) as usize;
+        for reach in [32, 256] {
+            let (from, to) = (guess.saturating_sub(reach).max(low), (guess + reach).min(high));
+            let is_behind = from == low || self.id(from) <= *id;
+            if is_behind && (to == high || *id < self.id(to)) {
+                (low, high) = (from, to);
+                break;
+            }
+        }
         while low < high {
             let middle = low.midpoint(high);
             match self.id(middle).cmp(id) {

@@ -168,7 +168,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
     fn one(&mut self, number: u32, kind: Kind, worker: &mut impl FnMut(Object<'_>)) {
         let children = self.pack.children(number);
         let id = self.pack.id(number);
-        let repeated = self.pack.index.is_repeated(self.pack.node(number).position as usize);
+        let repeated = self.pack.index.is_repeated(self.pack.position(number));
         let skipped = repeated || (self.skip)(&id);
         let mut object = self.spare.pop().unwrap_or_default();
         let rebuilt =
@@ -219,7 +219,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
     fn stream(&mut self, root: u32, worker: &mut impl FnMut(Object<'_>)) {
         let id = self.pack.id(root);
         let size = self.pack.node(root).size;
-        let repeated = self.pack.index.is_repeated(self.pack.node(root).position as usize);
+        let repeated = self.pack.index.is_repeated(self.pack.position(root));
         let streamed = if repeated || (self.skip)(&id) {
             Ok(())
         } else {

@@ -1,0 +1,355 @@
+//! The tables of `keylint.toml`: `[[allow]]`, `[rules.ID]`, `[accounts]` and, in a policy, `[repository]`.
+//!
+//! They are read key by key, so that every mistake in them is told with its own line, column and key. As everywhere in
+//! a configuration, no value is ever quoted.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use jiff::civil::Date;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::schema::Glob;
+use crate::model::finding::Severity;
+
+/// What the tables say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tables {
+    /// The `[[allow]]` entries, in their order.
+    pub allow: Vec<Allow>,
+    /// The `[rules.ID]` tables, by identifier.
+    pub rules: Vec<RuleOverride>,
+    /// The accounts that are the user's own, 12 digits each.
+    pub own_accounts: BTreeSet<String>,
+    /// The severity of findings in other accounts, where the account is known.
+    pub others: Option<Severity>,
+    /// What the repository's own word counts for; only a policy says that.
+    pub repository: Option<Repository>,
+}
+
+/// An `[[allow]]` entry: findings to which all of its conditions apply are known and accepted. It has at least one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allow {
+    /// The line of the file that it begins in.
+    pub line: u64,
+    /// The identifier of the rule.
+    pub rule: Option<String>,
+    /// A pattern in `.gitignore` syntax for the path, relative to the directory of the file.
+    pub path: Option<Glob>,
+    /// The fingerprint of the finding, or of the credential.
+    pub fingerprint: Option<String>,
+    /// The account, 12 digits.
+    pub account: Option<String>,
+    /// A regular expression for a part's whole value.
+    pub value: Option<String>,
+    /// The first digits, at least seven, of the commit's id.
+    pub commit: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// Whose entry it is.
+    pub owner: Option<String>,
+    /// The last day on which it holds.
+    pub expires: Option<Date>,
+}
+
+/// A `[rules.ID]` table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleOverride {
+    /// The rule's identifier.
+    pub id: String,
+    /// Where it is named.
+    pub line: u64,
+    /// Whether the rule is looked for.
+    pub enabled: Option<bool>,
+    /// The severity of all of its findings.
+    pub severity: Option<Severity>,
+}
+
+/// What a policy says of a repository's own word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Repository {
+    /// Which kinds of it count.
+    pub may: BTreeSet<May>,
+    /// Where the table begins.
+    pub line: u64,
+    /// Whether suppressions that the scanned change itself adds count.
+    pub own_additions: bool,
+}
+
+/// A kind of a repository's own word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum May {
+    /// keylint's comments.
+    Inline,
+    /// `[[allow]]` entries.
+    Allow,
+    /// Its baseline.
+    Baseline,
+    /// Other tools' comments and files.
+    Foreign,
+    /// `exclude`, `ignore`, `hidden` and `max-file-size`: what is not scanned.
+    Exclude,
+    /// `[rules.ID]` and `[accounts]`.
+    Rules,
+    /// `fail-on`, `min-confidence` and all other keys.
+    Settings,
+}
+
+impl May {
+    /// All kinds, with their names in a policy.
+    pub const ALL: [(&'static str, Self); 7] = [
+        ("inline", Self::Inline),
+        ("allow", Self::Allow),
+        ("baseline", Self::Baseline),
+        ("foreign", Self::Foreign),
+        ("exclude", Self::Exclude),
+        ("rules", Self::Rules),
+        ("settings", Self::Settings),
+    ];
+}
+
+/// The keys that hold tables, and what they must be.
+pub(super) const TABLES: [(&str, &str); 4] = [
+    ("allow", "must be a list of tables: write [[allow]]"),
+    ("rules", "must be tables of rules: write [rules.ID]"),
+    ("accounts", "must be a table: write [accounts]"),
+    ("repository", "must be a table: write [repository]"),
+];
+
+/// A mistake: what it is, and which bytes of the file it concerns.
+pub(super) type Mistake = (Range<usize>, String);
+
+type Table<'i> = DeTable<'i>;
+type Value<'i> = Spanned<DeValue<'i>>;
+
+impl Tables {
+    /// Takes the tables out of `table`, the whole of the file. `line` says in which line an offset lies.
+    pub(super) fn take(
+        table: &mut Table<'_>,
+        line: &dyn Fn(usize) -> u64,
+    ) -> Result<Self, Mistake> {
+        let mut tables = Self::default();
+        for (name, expected) in TABLES {
+            let Some(value) = table.remove(name) else { continue };
+            let wrong = |span: Range<usize>| (span, format!("`{name}` {expected}"));
+            let span = value.span();
+            match (name, value.into_inner()) {
+                ("allow", DeValue::Array(entries)) => {
+                    for entry in entries {
+                        let span = entry.span();
+                        let DeValue::Table(entry) = entry.into_inner() else {
+                            return Err(wrong(span));
+                        };
+                        let mut allow = allow(&entry, span.clone())?;
+                        allow.line = line(start_of(&entry, &span));
+                        tables.allow.push(allow);
+                    }
+                }
+                ("rules", DeValue::Table(rules)) => {
+                    for (id, value) in rules {
+                        let line = line(id.span().start);
+                        let DeValue::Table(rule) = value.get_ref() else {
+                            return Err(wrong(value.span()));
+                        };
+                        tables.rules.push(rule_override(id.get_ref(), line, rule)?);
+                    }
+                    tables.rules.sort_by_key(|rule| rule.line);
+                }
+                ("accounts", DeValue::Table(accounts)) => accounts_of(&accounts, &mut tables)?,
+                ("repository", DeValue::Table(rights)) => {
+                    let line = line(start_of(&rights, &span));
+                    tables.repository = Some(Repository { line, ..repository(&rights)? });
+                }
+                _ => return Err(wrong(span)),
+            }
+        }
+        Ok(tables)
+    }
+}
+
+/// Where an entry begins: not at its header, which is not kept, but at its first key.
+fn start_of(entry: &Table<'_>, span: &Range<usize>) -> usize {
+    entry.keys().map(|key| key.span().start).min().unwrap_or(span.start)
+}
+
+fn allow(entry: &Table<'_>, span: Range<usize>) -> Result<Allow, Mistake> {
+    const KEYS: [&str; 9] =
+        ["rule", "path", "fingerprint", "account", "value", "commit", "reason", "owner", "expires"];
+    let mut allow = Allow::default();
+    for (key, value) in entry {
+        let text = || string("allow", key.get_ref(), value);
+        let checked = |holds: fn(&str) -> bool, expected: &str| {
+            let text = text()?;
+            if holds(&text) {
+                Ok(Some(text))
+            } else {
+                Err(expectation("allow", key, value, expected))
+            }
+        };
+        match key.get_ref().as_ref() {
+            "rule" => allow.rule = checked(is_text, "must be a rule's identifier")?,
+            "path" => {
+                let expected = "must be a pattern in .gitignore syntax, without `!`";
+                let glob =
+                    text()?.parse().ok().filter(|glob: &Glob| !glob.as_str().starts_with('!'));
+                let glob = glob.ok_or_else(|| expectation("allow", key, value, expected))?;
+                allow.path = Some(glob);
+            }
+            "fingerprint" => {
+                let expected = "must be 32 hexadecimal digits, as reports have it";
+                let is_one = |text: &str| text.len() == 32 && is_hex(text);
+                allow.fingerprint = checked(is_one, expected)?;
+            }
+            "account" => allow.account = checked(is_account, ACCOUNT)?,
+            "value" => {
+                let expected = "must be a regular expression for the whole value";
+                allow.value = checked(is_pattern, expected)?;
+            }
+            "commit" => {
+                let expected = "must be the first digits of a commit's id, at least 7";
+                let is_one = |text: &str| (7..=64).contains(&text.len()) && is_hex(text);
+                allow.commit = checked(is_one, expected)?;
+            }
+            "reason" => {
+                allow.reason = checked(is_text, "must say why")?.unwrap_or_default();
+            }
+            "owner" => allow.owner = checked(is_text, "must say whose it is")?,
+            "expires" => allow.expires = Some(date(key, value)?),
+            _ => return Err(unknown("allow", key, &KEYS)),
+        }
+    }
+    let Allow { rule, path, fingerprint, account, value, commit, .. } = &allow;
+    let conditions = [rule, fingerprint, account, value, commit];
+    if path.is_none() && conditions.iter().all(|condition| condition.is_none()) {
+        let conditions = KEYS[..6].join(", ");
+        return Err((span, format!("`allow` needs at least one condition: {conditions}")));
+    }
+    if allow.reason.is_empty() {
+        return Err((span, "`allow` needs a `reason`".into()));
+    }
+    Ok(allow)
+}
+
+fn rule_override(id: &str, line: u64, table: &Table<'_>) -> Result<RuleOverride, Mistake> {
+    let mut rule = RuleOverride { id: id.to_owned(), line, enabled: None, severity: None };
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "enabled" => rule.enabled = Some(boolean("rules", key, value)?),
+            "severity" => rule.severity = Some(severity("rules", key, value)?),
+            _ => return Err(unknown("rules", key, &["enabled", "severity"])),
+        }
+    }
+    Ok(rule)
+}
+
+fn accounts_of(table: &Table<'_>, tables: &mut Tables) -> Result<(), Mistake> {
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "own" => {
+                let wrong = |value| expectation("accounts", key, value, LIST_OF_ACCOUNTS);
+                let DeValue::Array(accounts) = value.get_ref() else { return Err(wrong(value)) };
+                for account in accounts {
+                    let text = account.get_ref().as_str().filter(|text| is_account(text));
+                    let text = text.ok_or_else(|| wrong(account))?;
+                    tables.own_accounts.insert(text.to_owned());
+                }
+            }
+            "others" => tables.others = Some(severity("accounts", key, value)?),
+            _ => return Err(unknown("accounts", key, &["own", "others"])),
+        }
+    }
+    Ok(())
+}
+
+fn repository(table: &Table<'_>) -> Result<Repository, Mistake> {
+    let mut repository = Repository::default();
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "may" => {
+                let names = May::ALL.map(|(name, _)| format!("\"{name}\"")).join(", ");
+                let expected = format!("must be a list of {names}");
+                let wrong = |value| expectation("repository", key, value, &expected);
+                let DeValue::Array(kinds) = value.get_ref() else { return Err(wrong(value)) };
+                for kind in kinds {
+                    let name = kind.get_ref().as_str();
+                    let known = May::ALL.iter().find(|(known, _)| Some(*known) == name);
+                    repository.may.insert(known.ok_or_else(|| wrong(kind))?.1);
+                }
+            }
+            "own-additions" => repository.own_additions = boolean("repository", key, value)?,
+            _ => return Err(unknown("repository", key, &["may", "own-additions"])),
+        }
+    }
+    Ok(repository)
+}
+
+const ACCOUNT: &str = "must be an account's number, 12 digits in quotes";
+const LIST_OF_ACCOUNTS: &str = "must be a list of accounts' numbers, 12 digits in quotes each";
+
+fn is_text(text: &str) -> bool {
+    !text.trim().is_empty()
+}
+
+/// Also within the group that makes it a pattern of the whole value.
+fn is_pattern(text: &str) -> bool {
+    let whole = format!(r"\A(?:{text})\z");
+    regex_syntax::parse(text).is_ok() && regex_syntax::parse(&whole).is_ok()
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_account(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+type Key<'i> = Spanned<toml::de::DeString<'i>>;
+
+fn expectation(table: &str, key: &Key<'_>, value: &Value<'_>, expected: &str) -> Mistake {
+    (value.span(), format!("`{table}.{}` {expected}", key.get_ref()))
+}
+
+fn string(table: &str, key: &str, value: &Value<'_>) -> Result<String, Mistake> {
+    let text = value.get_ref().as_str().map(str::to_owned);
+    text.ok_or_else(|| (value.span(), format!("`{table}.{key}` must be a string")))
+}
+
+fn boolean(table: &str, key: &Key<'_>, value: &Value<'_>) -> Result<bool, Mistake> {
+    let DeValue::Boolean(yes) = value.get_ref() else {
+        return Err(expectation(table, key, value, "must be true or false"));
+    };
+    Ok(*yes)
+}
+
+fn severity(table: &str, key: &Key<'_>, value: &Value<'_>) -> Result<Severity, Mistake> {
+    let name = value.get_ref().as_str();
+    let severity = Severity::ALL.into_iter().find(|severity| Some(severity.as_str()) == name);
+    let expected = "must be \"info\", \"low\", \"medium\", \"high\" or \"critical\"";
+    severity.ok_or_else(|| expectation(table, key, value, expected))
+}
+
+fn date(key: &Key<'_>, value: &Value<'_>) -> Result<Date, Mistake> {
+    let date = match value.get_ref() {
+        DeValue::Datetime(written) if written.time.is_none() => {
+            written.date.map(|date| date.to_string())
+        }
+        DeValue::String(text) => Some(text.to_string()),
+        _ => None,
+    };
+    let is_date = |text: &String| text.len() == 10;
+    let date = date.filter(is_date).and_then(|text| text.parse().ok());
+    date.ok_or_else(|| expectation("allow", key, value, "must be a date, such as 2027-01-31"))
+}
+
+fn unknown(table: &str, key: &Key<'_>, known: &[&str]) -> Mistake {
+    let known = known.join(", ");
+    let name = key.get_ref();
+    let said = if super::schema::is_nameable(name) {
+        format!("unknown key `{table}.{name}`; known are {known}")
+    } else {
+        format!("unknown key in `{table}`; known are {known}")
+    };
+    (key.span(), said)
+}

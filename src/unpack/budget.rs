@@ -1,0 +1,272 @@
+//! What unpacking one file may cost, and the reader that keeps decoders to it.
+//!
+//! All that a file holds, however deep, is charged to one budget. A limit that is hit ends the reading with an error;
+//! whoever was reading says which input it was.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// Bounds on unpacking.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Containers within each other, the outermost included. A compressed archive counts once.
+    pub depth: u32,
+    /// Members of one container.
+    pub members: u64,
+    /// Bytes that one member may expand to.
+    pub member_size: u64,
+    /// Bytes that all members of a file may expand to, at all depths together.
+    pub total_size: u64,
+    /// How many times its compressed size a stream may expand to, once it has expanded to [`RATIO_FREE`] bytes.
+    pub ratio: u64,
+    /// Bytes held at once: archives within streams that can only be read at random, and dictionaries of decoders.
+    pub memory: u64,
+    /// Time for one file and all within it.
+    pub time: Duration,
+}
+
+/// Bytes that a stream may expand to at whatever ratio: zeros and the like compress to nothing, and do no harm yet.
+pub const RATIO_FREE: u64 = 64 << 20;
+
+/// What was spent of the limits for one file.
+pub struct Budget {
+    limits: Limits,
+    started: Instant,
+    expanded: Cell<u64>,
+    held: Cell<u64>,
+    hit: RefCell<Option<Hit>>,
+}
+
+/// A limit that was hit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// What it was, in words.
+    pub message: String,
+    /// Whether nothing more of the whole file is unpacked.
+    pub is_final: bool,
+}
+
+impl Budget {
+    /// A budget from which nothing is spent.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            started: Instant::now(),
+            expanded: Cell::new(0),
+            held: Cell::new(0),
+            hit: RefCell::new(None),
+        }
+    }
+
+    /// The limits.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The limit that ended the last reading, if one did. Asking takes it: it is told once, by whoever asks first.
+    ///
+    /// Errors pass through decoders that wrap and reword them, so the hit is kept here rather than in the error.
+    pub fn take_hit(&self) -> Option<Hit> {
+        self.hit.borrow_mut().take()
+    }
+
+    /// Whether time or the total is used up.
+    pub fn is_spent(&self) -> bool {
+        self.expanded.get() > self.limits.total_size || self.started.elapsed() > self.limits.time
+    }
+
+    pub(super) fn stop(&self, message: String, is_final: bool) -> io::Error {
+        let error = io::Error::other(message.clone());
+        self.hit.borrow_mut().get_or_insert(Hit { message, is_final });
+        error
+    }
+
+    /// An error where the decoder's dictionary would be too large.
+    pub(super) fn too_large_a_dictionary(&self) -> io::Error {
+        let limit = self.limits.memory;
+        self.stop(format!("its dictionary is larger than {limit} bytes: not unpacked"), false)
+    }
+
+    /// Takes `bytes` of memory until what is returned is dropped; `None` if there are not that many left.
+    pub(super) fn hold(&self, bytes: u64) -> Option<Held<'_>> {
+        let held = self.held.get().checked_add(bytes).filter(|held| *held <= self.limits.memory)?;
+        self.held.set(held);
+        Some(Held { budget: self, bytes })
+    }
+
+    /// The bytes that [`Self::hold`] still has.
+    pub(super) fn memory_left(&self) -> u64 {
+        self.limits.memory - self.held.get()
+    }
+
+    fn charge(&self, bytes: u64) -> io::Result<()> {
+        let Limits { total_size, time, .. } = self.limits;
+        self.expanded.set(self.expanded.get().saturating_add(bytes));
+        if self.expanded.get() > total_size {
+            let message =
+                format!("it expands to more than {total_size} bytes in all: not scanned whole");
+            return Err(self.stop(message, true));
+        }
+        if self.started.elapsed() > time {
+            let seconds = time.as_secs();
+            let message = format!("unpacking it takes more than {seconds} s: not scanned whole");
+            return Err(self.stop(message, true));
+        }
+        Ok(())
+    }
+}
+
+/// Memory that is taken from a budget.
+pub(super) struct Held<'b> {
+    budget: &'b Budget,
+    bytes: u64,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.budget.held.set(self.budget.held.get() - self.bytes);
+    }
+}
+
+/// The error of a stream that has failed before, and said so then.
+#[derive(Debug, thiserror::Error)]
+#[error("reading it failed before")]
+struct Repeated;
+
+pub(super) fn repeated() -> io::Error {
+    io::Error::other(Repeated)
+}
+
+/// Whether an error only says again that a stream has failed.
+pub fn is_repeated(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<Repeated>)
+}
+
+/// How a reading went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// It goes on, or was given up by the reader.
+    Open,
+    /// It came to the end.
+    Ended,
+    /// It failed.
+    Failed,
+}
+
+/// A decoder's output, counted and bounded.
+pub(super) struct Metered<'b, R> {
+    decoder: R,
+    budget: &'b Budget,
+    /// Compressed bytes that the decoder has taken.
+    consumed: Rc<Cell<u64>>,
+    given: u64,
+    progress: Progress,
+}
+
+impl<'b, R: Read> Metered<'b, R> {
+    pub(super) fn new(decoder: R, budget: &'b Budget, consumed: Rc<Cell<u64>>) -> Self {
+        Self { decoder, budget, consumed, given: 0, progress: Progress::Open }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        self.progress
+    }
+
+    pub(super) fn into_inner(self) -> R {
+        self.decoder
+    }
+
+    fn account(&mut self, bytes: u64) -> io::Result<()> {
+        let Limits { member_size, ratio, .. } = *self.budget.limits();
+        self.given += bytes;
+        self.budget.charge(bytes)?;
+        if self.given > member_size {
+            let message = format!("it expands to more than {member_size} bytes: not scanned whole");
+            return Err(self.budget.stop(message, false));
+        }
+        let allowed = self.consumed.get().saturating_mul(ratio).max(RATIO_FREE);
+        if self.given > allowed {
+            let message =
+                format!("it expands to more than {ratio} times its size: not scanned whole");
+            return Err(self.budget.stop(message, false));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.progress == Progress::Failed {
+            return Err(repeated());
+        }
+        let result = self.decoder.read(buffer).and_then(|read| {
+            self.account(read as u64)?;
+            Ok(read)
+        });
+        match &result {
+            Ok(0) if !buffer.is_empty() => self.progress = Progress::Ended,
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                self.progress = Progress::Failed;
+            }
+            _ => {}
+        }
+        result
+    }
+}
+
+#[cfg(test)]
+pub(super) fn generous() -> Limits {
+    Limits {
+        depth: 4,
+        members: 1000,
+        member_size: 1 << 30,
+        total_size: 1 << 30,
+        ratio: 500,
+        memory: 64 << 20,
+        time: Duration::from_secs(60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(limits: Limits, consumed: u64, bytes: u64) -> (io::Result<u64>, Budget) {
+        let budget = Budget::new(limits);
+        let mut metered =
+            Metered::new(io::repeat(0).take(bytes), &budget, Rc::new(Cell::new(consumed)));
+        let result = io::copy(&mut metered, &mut io::sink());
+        (result, budget)
+    }
+
+    #[test]
+    fn each_limit_ends_the_reading_and_says_so() {
+        let limits = generous();
+        let cases = [
+            (Limits { member_size: 1000, ..limits }, "more than 1000 bytes: ", false),
+            (Limits { total_size: 1000, ..limits }, "more than 1000 bytes in all", true),
+            (Limits { time: Duration::ZERO, ..limits }, "more than 0 s", true),
+            (Limits { ratio: 3, ..limits }, "more than 3 times its size", false),
+        ];
+        for (limits, message, is_final) in cases {
+            let (result, budget) = read(limits, 1000, RATIO_FREE + 1);
+            assert!(result.is_err(), "{message}");
+            let hit = budget.take_hit().unwrap();
+            assert!(hit.message.contains(message), "{}", hit.message);
+            assert_eq!(hit.is_final, is_final);
+            assert_eq!(budget.take_hit(), None);
+        }
+        assert_eq!(read(limits, 1 << 20, RATIO_FREE + 1).0.unwrap(), RATIO_FREE + 1);
+    }
+
+    #[test]
+    fn memory_is_given_back() {
+        let budget = Budget::new(Limits { memory: 10, ..generous() });
+        let held = budget.hold(6);
+        assert!(held.is_some() && budget.hold(5).is_none() && budget.hold(u64::MAX).is_none());
+        drop(held);
+        assert!(budget.hold(10).is_some());
+    }
+}

@@ -1,0 +1,178 @@
+//! Archives that are headers and data in turn: what tar, ar and cpio have in common.
+//!
+//! Such an archive is read as a stream. Whatever is no member's data is the archive's own, and is scanned as it lies.
+
+use std::io::{self, BufRead, Read};
+
+use super::Sink;
+use super::budget::Budget;
+use super::input::{Broken, Input, Source};
+use crate::model::coverage::ProblemKind;
+
+/// Bytes of headers and padding that are gathered before they are scanned.
+const GATHERED: usize = 64 << 10;
+
+/// Bytes of a record about a member (its long name, say) that are read; longer ones are scanned and not understood.
+pub(super) const LONGEST_RECORD: u64 = 1 << 20;
+
+/// Reads `source` with `walk`, which returns where it understands no more, and scans what is left as it lies.
+pub(super) fn unpack(
+    source: Source<'_>,
+    budget: &Budget,
+    sink: &mut dyn Sink,
+    walk: fn(&mut Walk<'_>) -> io::Result<()>,
+) {
+    let mut from_memory;
+    let mut from_file;
+    let stream: &mut dyn Read = match source {
+        Source::Bytes(bytes) => {
+            from_memory = bytes;
+            &mut from_memory
+        }
+        Source::Seekable(file) => {
+            from_file = file;
+            &mut from_file
+        }
+        Source::Stream(stream) => stream,
+    };
+    let input = Input::new(stream);
+    let mut walk_state = Walk { input, own: Vec::new(), own_at: 0, members: 0, budget, sink };
+    // An error is one of the stream. It is met again, and said, by the sink that scans the rest.
+    let result = walk(&mut walk_state);
+    walk_state.rest(result.err());
+}
+
+/// A walk through an archive.
+pub(super) struct Walk<'a> {
+    input: Input<'a>,
+    /// Own bytes not scanned yet.
+    own: Vec<u8>,
+    own_at: u64,
+    members: u64,
+    budget: &'a Budget,
+    sink: &'a mut dyn Sink,
+}
+
+/// Whether there is more to walk through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flow {
+    On,
+    Stop,
+}
+
+impl Walk<'_> {
+    /// The offset of the next byte.
+    pub(super) fn at(&self) -> u64 {
+        self.input.at()
+    }
+
+    /// The next bytes, `count` of them unless the archive ends before.
+    pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
+        self.input.peek(count)
+    }
+
+    /// Takes the next bytes, at most as many as were looked at, as the archive's own.
+    pub(super) fn take_own(&mut self, count: usize) -> io::Result<()> {
+        self.own.extend_from_slice(&self.input.peek(count)?[..count]);
+        self.input.consume(count);
+        if self.own.len() > GATHERED {
+            self.flush();
+        }
+        Ok(())
+    }
+
+    /// Takes a record of the archive itself; `None` if it is longer than such records are.
+    pub(super) fn record(&mut self, size: u64) -> io::Result<Option<Vec<u8>>> {
+        let offset = self.at();
+        if size > LONGEST_RECORD {
+            self.problem(
+                ProblemKind::OverLimit,
+                format!("a header at offset {offset} has {size} bytes: it is not understood"),
+            );
+            self.flush();
+            self.sink.own(offset, &mut (&mut self.input).take(size));
+            self.own_at = self.at();
+            return Ok(None);
+        }
+        let mut record = Vec::new();
+        (&mut self.input).take(size).read_to_end(&mut record)?;
+        self.own.extend_from_slice(&record);
+        if (record.len() as u64) < size {
+            self.truncated();
+        }
+        Ok(Some(record))
+    }
+
+    /// Takes the data of a member.
+    pub(super) fn member(&mut self, name: &[u8], size: u64) -> Flow {
+        self.members += 1;
+        let most = self.budget.limits().members;
+        if self.members > most {
+            let message = format!("more than {most} members: the rest of it was not unpacked");
+            self.problem(ProblemKind::OverLimit, message);
+            return Flow::Stop;
+        }
+        self.flush();
+        let mut data = (&mut self.input).take(size);
+        self.sink.member(name, &mut data);
+        let missing = data.limit();
+        self.own_at = self.at();
+        if self.sink.is_cancelled() || self.input.has_failed() {
+            return Flow::Stop;
+        }
+        if missing > 0 {
+            self.truncated();
+            return Flow::Stop;
+        }
+        if self.budget.is_spent() { Flow::Stop } else { Flow::On }
+    }
+
+    /// Takes padding up to the next multiple of `unit`.
+    pub(super) fn pad(&mut self, unit: u64) -> io::Result<()> {
+        let count = (self.at().next_multiple_of(unit) - self.at()) as usize;
+        let available = self.peek(count)?.len();
+        self.take_own(available)
+    }
+
+    pub(super) fn truncated(&mut self) {
+        let message = format!("it ends too early, at offset {}", self.at());
+        self.problem(ProblemKind::Unreadable, message);
+    }
+
+    pub(super) fn corrupt(&mut self) {
+        let message =
+            format!("no valid header at offset {}: the rest was scanned as it lies", self.at());
+        self.problem(ProblemKind::Unreadable, message);
+    }
+
+    fn problem(&mut self, kind: ProblemKind, message: String) {
+        self.sink.problem(None, kind, message);
+    }
+
+    /// Has own bytes scanned that are all there are before the next data.
+    fn flush(&mut self) {
+        if self.own.iter().any(|byte| *byte != 0) {
+            self.sink.own(self.own_at, &mut self.own.as_slice());
+        }
+        self.own.clear();
+        self.own_at = self.at();
+    }
+
+    /// Has all that is left scanned as it lies, up to the error that ended the walk.
+    fn rest(mut self, error: Option<io::Error>) {
+        let own = std::mem::take(&mut self.own);
+        let offset = self.own_at;
+        if let Some(error) = error {
+            let mut broken = own.chain(Broken(Some(error)));
+            return self.sink.own(offset, &mut broken);
+        }
+        let is_over = self.input.has_failed()
+            || self.sink.is_cancelled()
+            || self.input.peek(1).is_ok_and(<[u8]>::is_empty);
+        if !is_over {
+            self.sink.own(offset, &mut own.chain(self.input));
+        } else if own.iter().any(|byte| *byte != 0) {
+            self.sink.own(offset, &mut own.as_slice());
+        }
+    }
+}
