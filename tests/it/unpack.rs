@@ -31,8 +31,8 @@ fn packed(wrap: Wrap, folder: &str, name: &Path, data: &[u8]) -> (PathBuf, Vec<u
     (outer.into(), bytes, path.into())
 }
 
-fn check(files: Vec<(PathBuf, Vec<u8>)>, expected: BTreeMap<PathBuf, Vec<Credential>>) {
-    let mut found = scan(&files);
+fn check(files: &[(PathBuf, Vec<u8>)], expected: BTreeMap<PathBuf, Vec<Credential>>) {
+    let mut found = scan(files);
     let mut wrong = Vec::new();
     for (path, credentials) in expected {
         let found = found.remove(&path).unwrap_or_default();
@@ -62,7 +62,7 @@ fn every_pair_is_found_in_every_container() {
             files.push((file, bytes));
             expected.insert(path, credentials);
         }
-        check(files, expected);
+        check(&files, expected);
     }
 }
 
@@ -92,7 +92,7 @@ fn every_container_is_found_in_every_other() {
             expected.insert(path.into(), credentials.clone());
         }
     }
-    check(files, expected);
+    check(&files, expected);
 }
 
 #[test]
