@@ -40,8 +40,17 @@ pub fn find(path: &Path) -> Result<Option<PathBuf>, ConfigError> {
 /// directory. Absolute, links resolved.
 pub fn root(path: &Path) -> Option<PathBuf> {
     let directory = directory(path)?;
-    let root = directory.ancestors().find(|ancestor| ancestor.join(".git").exists());
+    let root = directory.ancestors().find(|ancestor| is_repository(ancestor));
     Some(root.map(Path::to_owned).unwrap_or(directory))
+}
+
+/// Whether a repository begins there: a working tree, or a bare one, as git itself tells one. What lies above a bare
+/// repository has no say in it, be it another one's working tree.
+fn is_repository(directory: &Path) -> bool {
+    let is_git = directory.file_name().is_some_and(|name| name == ".git");
+    let parts = ["HEAD", "objects", "refs"];
+    directory.join(".git").exists()
+        || (!is_git && parts.iter().all(|part| directory.join(part).exists()))
 }
 
 fn directory(path: &Path) -> Option<PathBuf> {
@@ -106,12 +115,16 @@ mod tests {
             "other/.git/",
             "other/keylint.toml",
             "other/d/file",
+            "other/bare/HEAD",
+            "other/bare/objects/",
+            "other/bare/refs/",
         ]);
         let found = |path: &str| find(&root.join(path)).unwrap();
         assert_eq!(found("repo/a/b"), Some(root.join("repo/a/keylint.toml")));
         assert_eq!(found("repo/a/b/file"), Some(root.join("repo/a/keylint.toml")));
         assert_eq!(found("repo/c"), None);
         assert_eq!(found("repo"), None);
+        assert_eq!(found("other/bare"), None);
         assert_eq!(found("other/d/file"), Some(root.join("other/keylint.toml")));
     }
 

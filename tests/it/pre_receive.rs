@@ -142,3 +142,25 @@ fn lines_of_another_form_are_errors() {
     run(&format!("{NONE} {unknown} refs/heads/a\n")).expect(2).complains("refs/heads/a");
     run(&format!("{unknown} {NONE} refs/heads/a\n")).expect(0);
 }
+
+#[test]
+fn what_a_push_allows_itself_is_told_and_a_policy_can_refuse_it() {
+    let sandbox = pushed();
+    commit(&sandbox, "keys", &ID.replace('\n', " # keylint:allow trust me\n"));
+    commit(&sandbox, "keylint.toml", "[[allow]]\npath = 'more'\nreason = 'trust me'\n");
+    let said = accepted(&sandbox, "main:one");
+    assert!(said.contains("1 by what this change adds itself"), "{said}");
+    // What is pushed as a configuration is not heard at all.
+    commit(&sandbox, "more", "id = {{aws-access-key-id:2}}\n");
+    let said = refused(&sandbox, "main:two");
+    assert!(said.contains("more:1:6"), "{said}");
+    commit(&sandbox, "more", "removed\n");
+    sandbox.write("bare/policy.toml", "[repository]\nmay = [\"inline\"]\n");
+    let hook = sandbox
+        .read("bare/hooks/pre-receive")
+        .replace("pre-receive\n", "pre-receive --policy policy.toml\n");
+    sandbox.write_executable("bare/hooks/pre-receive", &hook);
+    sandbox.git("push --quiet --no-verify origin :one");
+    let said = refused(&sandbox, "main:three");
+    assert!(said.contains("keylint:allow at keys:1 does not count"), "{said}");
+}
