@@ -287,7 +287,7 @@ impl<'d> BlobScan<'d> {
         }
         let mut explorer = Explorer {
             compiled: &self.detector.compiled,
-            path: self.origin.path(),
+            path: self.origin.own_path(),
             floors: self.detector.floors,
             original: &|at| view.original(at),
             core_start: core.start,
@@ -295,10 +295,12 @@ impl<'d> BlobScan<'d> {
             room: wrapped::room(view.text().len()),
             seen: Vec::new(),
             links: Vec::new(),
+            depends_on_path: false,
             over_limit: false,
         };
         explorer.explore(&Frame::outermost(view.text(), core), hits, table);
         self.nested_over_limit |= explorer.over_limit;
+        self.depends_on_path |= explorer.depends_on_path;
         self.links.append(&mut explorer.links);
         let mut seen = explorer.seen;
         let room = MAX_CANDIDATES.saturating_sub(self.candidates.len());

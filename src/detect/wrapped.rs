@@ -13,7 +13,7 @@ use super::compile::Compiled;
 use super::context::names::Role;
 use super::context::surroundings::Sections;
 use super::context::table::{self, Table};
-use super::inspect::{Floors, Inspected, Surrounds, inspect, may_be_secret};
+use super::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line, may_be_secret};
 use super::matcher::{self, Match};
 use super::pair::link::{self, End, Link, Rows, links};
 use crate::decode::nested::{self, Decoded, Hit, MAX_DEPTH, Map, Nested};
@@ -141,6 +141,8 @@ pub(super) struct Explorer<'w> {
     pub(super) room: usize,
     pub(super) seen: Vec<Wrapped>,
     pub(super) links: Vec<Link>,
+    /// Whether a value was passed over that the name of its file could have made a finding.
+    pub(super) depends_on_path: bool,
     pub(super) over_limit: bool,
 }
 
@@ -258,11 +260,21 @@ impl Explorer<'_> {
         };
         let is_id = |found: &&Match| found.kind.role() == Some(Role::Id);
         let ids: Vec<usize> = found.iter().filter(is_id).map(|found| found.range.start).collect();
+        let mut depends_on_path = false;
+        let is_kept = |one: &Inspected| {
+            let is_kept = !one.is_lone_run() || self.is_near_id(frame, &ids, one);
+            depends_on_path |= !is_kept
+                && frame.core.contains(&one.range.start)
+                && is_new(&one.range)
+                && is_alone_on_line(frame.text, &one.range);
+            is_kept
+        };
         let inspected: Vec<Inspected> = found
             .iter()
             .filter_map(|found| inspect(frame.text, found, &mut surrounds))
-            .filter(|one| !one.is_lone_run() || self.is_near_id(frame, &ids, one))
+            .filter(is_kept)
             .collect();
+        self.depends_on_path |= depends_on_path;
         let ends: Vec<End<'_>> = inspected
             .iter()
             .filter_map(|one| {

@@ -14,8 +14,11 @@ use keylint::model::finding::{Confidence, Finding};
 use keylint::rules::load::RuleSet;
 use keylint::scan::{self, Input};
 use keylint::sources::git::history::Narrowing;
+use rawzip::CompressionMethod;
 use serde_json::{Value, json};
 
+use crate::containers::{tar, zip};
+use crate::encodings::unfold;
 use crate::harness::{Run, Sandbox};
 
 const PAIR: &str = "aws_access_key_id = {{aws-access-key-id:1}}\naws_secret_access_key = {{aws-secret-access-key:1}}\n";
@@ -218,6 +221,35 @@ fn a_file_s_name_tells_what_it_holds() {
     let run = sandbox.run("scan . --format json").expect(1);
     let found = of_one(&sandbox, "history --format json");
     assert_eq!(found[0][0], run.json()["findings"][0]["path"]);
+}
+
+#[test]
+fn the_name_of_a_file_tells_what_a_wrapped_value_in_it_is() {
+    for directive in ["base64", "hex"] {
+        let sandbox = repository();
+        let text = unfold(&format!("{{{{{directive}|{{{{aws-secret-access-key:1}}}}}}}}\n")).0;
+        let added = commit(&sandbox, "aws_secret_access_key", &text);
+        sandbox.run("scan aws_secret_access_key").expect(1);
+        let found = of_one(&sandbox, "history --format json");
+        assert_eq!(found, [json!(["aws_secret_access_key", added, true, "ref", 1])]);
+    }
+}
+
+#[test]
+fn the_name_of_a_member_tells_what_a_wrapped_value_in_it_is() {
+    let sandbox = repository();
+    let text = unfold("{{base64|{{aws-secret-access-key:1}}}}\n").0;
+    for packed in [
+        zip(&[("aws_secret_access_key", text.as_bytes())], CompressionMethod::DEFLATE),
+        tar(&[("aws_secret_access_key", text.as_bytes())]),
+    ] {
+        std::fs::write(sandbox.path("packed.bin"), packed).unwrap();
+        sandbox.git("add --all");
+        sandbox.git("commit --quiet -m packed");
+        for command in ["scan packed.bin", "history"] {
+            sandbox.run(command).expect(1).says("packed.bin!aws_secret_access_key");
+        }
+    }
 }
 
 #[test]
