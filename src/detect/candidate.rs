@@ -8,6 +8,7 @@ use crate::detect::score::placeholder::Reason;
 use crate::detect::score::shape::Shape;
 use crate::detect::validate::aws_key_id::Form;
 use crate::model::layer::Layer;
+use crate::model::notebook::CellPlace;
 use crate::model::secret::{Excerpt, Secret};
 use crate::model::span::{Position, Span};
 
@@ -140,6 +141,8 @@ pub(crate) struct Candidate {
     pub(crate) start: Position,
     /// The position after it.
     pub(crate) end: Position,
+    /// Where it stands in a notebook.
+    pub(crate) cell: Option<CellPlace>,
     /// Its bytes.
     pub(crate) value: Secret,
     /// The line it stands in.

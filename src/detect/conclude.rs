@@ -17,9 +17,13 @@ use crate::model::blob::Origin;
 use crate::model::finding::{
     Advice, Class, Confidence, Evidence, Finding, Fingerprint, Part, PartKind, RuleId, Severity,
 };
+use crate::model::notebook::CellPlace;
 use crate::model::secret::Secret;
 use crate::rules::load::RuleSet;
 use crate::rules::schema::{Matcher, Place};
+
+/// Places in a notebook that a finding's notes list, at most. Its parts have them all.
+const MOST_CELLS: usize = 4;
 
 /// Everything that a blob's findings are made from.
 pub(crate) struct Evidenced<'a> {
@@ -44,6 +48,7 @@ pub(crate) fn conclude(blob: &Evidenced<'_>) -> Vec<Finding> {
     for finding in &mut findings {
         finding.parts.sort_by_key(|part| (part.span, part.kind));
         finding.parts.dedup_by_key(|part| (part.span, part.kind));
+        finding.notes.extend(cells(&finding.parts));
     }
     findings.sort_by_key(|finding| finding.primary().span);
     findings
@@ -318,7 +323,18 @@ fn part(candidate: &Candidate, kind: PartKind, evidence: Vec<Evidence>) -> Part 
         excerpt: candidate.excerpt.clone(),
         decoded: candidate.wrapping.as_ref().map(|w| w.layers.clone()).unwrap_or_default(),
         raw: candidate.wrapping.as_ref().map(|wrapping| wrapping.raw.clone()),
+        cell: candidate.cell,
     }
+}
+
+/// Where parts stand in a notebook, in words; of many places the first.
+fn cells(parts: &[Part]) -> Option<Evidence> {
+    let mut places: Vec<CellPlace> = parts.iter().filter_map(|part| part.cell).collect();
+    places.dedup();
+    let (shown, rest) = places.split_at(places.len().min(MOST_CELLS));
+    let more = if rest.is_empty() { "" } else { "; and more" };
+    let shown: Vec<String> = shown.iter().map(ToString::to_string).collect();
+    (!shown.is_empty()).then(|| Evidence::new(format!("in {}{more}", shown.join("; "))))
 }
 
 /// One credential, one finding: copies of a credential become further places of the first, and a part that stands

@@ -7,6 +7,7 @@
 //! `conclude` words it.
 
 mod candidate;
+mod cells;
 pub mod check;
 mod compile;
 mod conclude;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::candidate::{Candidate, Kind, Spot, Wrapping};
+use self::cells::Cells;
 use self::compile::{Compiled, Probes};
 use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
@@ -40,6 +42,7 @@ use crate::decode::nested::Hit;
 use crate::decode::text::{Encoding, View, boundary};
 use crate::model::blob::Origin;
 use crate::model::finding::Finding;
+use crate::model::notebook::CellPlace;
 use crate::model::secret::{Excerpt, Secret};
 use crate::model::span::{LineCursor, Span, columns, line_around};
 use crate::rules::load::RuleSet;
@@ -170,16 +173,26 @@ impl<'d> BlobScan<'d> {
     /// Takes the next window. What starts within `core` (a range of the view's text) is found; the text around it is
     /// there to be looked at: at least [`MARGIN_BEFORE`] and [`MARGIN_AFTER`] of it, or up to the blob's ends. The
     /// cores of successive windows adjoin. `last` says that no window follows.
+    ///
+    /// A notebook that comes in one window has its cells told apart. One of up to
+    /// [`LONGEST`](crate::decode::notebook::LONGEST) bytes should.
     pub fn window(&mut self, view: &View<'_>, core: Range<usize>, last: bool) {
         let text = view.text();
         if self.over_limit {
             return;
         }
         let region = core.start..text.len().min(core.end.saturating_add(link::REACH));
-        let (found, hits) =
+        let (mut found, mut hits) =
             matcher::matches(&self.detector.compiled, text, region, |rule, message| {
                 self.broken.entry(rule).or_insert(message);
             });
+        let is_whole = last && self.head.is_none();
+        let mut cells = if is_whole && !(found.is_empty() && hits.is_empty()) {
+            Cells::of(view)
+        } else {
+            Cells::default()
+        };
+        cells.drop_images(&mut found, &mut hits);
         let is_empty = found.is_empty() && hits.is_empty();
         if self.head.is_none() && !(last && is_empty) {
             self.head =
@@ -198,7 +211,8 @@ impl<'d> BlobScan<'d> {
             let inspected = self.inspect(text, &found, &core, surrounds);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
             self.link(view, &inspected, &core, rows);
-            let seen = self.look_inside(view, &core, &hits, table.as_ref());
+            let mut seen = self.look_inside(view, &core, &hits, table.as_ref());
+            seen.retain(|one| !cells.is_in_image(one.outer.start));
             ids.extend(
                 seen.iter()
                     .filter(|one| one.inspected.kind.role() == Some(Role::Id))
@@ -213,7 +227,7 @@ impl<'d> BlobScan<'d> {
                 }
                 self.lines.advance(&text[passed..one.outer.start]);
                 passed = one.outer.start;
-                self.keep(view, one);
+                self.keep(view, one, cells.place(passed));
             }
         }
         if !last {
@@ -324,7 +338,7 @@ impl<'d> BlobScan<'d> {
     }
 
     /// Keeps what was seen of a value; the line cursor stands at its start.
-    fn keep(&mut self, view: &View<'_>, seen: Wrapped) {
+    fn keep(&mut self, view: &View<'_>, seen: Wrapped, cell: Option<CellPlace>) {
         let text = view.text();
         let Wrapped { inspected: one, outer, nth, value, layers } = seen;
         let raw = &text[outer.clone()];
@@ -339,6 +353,7 @@ impl<'d> BlobScan<'d> {
             wrapping: (!layers.is_empty()).then(|| Wrapping { layers, raw: Secret::new(raw) }),
             start,
             end: after.position(),
+            cell,
             value,
             excerpt: excerpt(text, &outer, start.column),
             shape: one.shape,

@@ -10,6 +10,7 @@ use sha2::Sha256;
 use super::blob::Origin;
 use super::history::History;
 use super::layer::Layer;
+use super::notebook::CellPlace;
 use super::secret::{Excerpt, Secret};
 use super::span::{Position, Span};
 
@@ -197,6 +198,8 @@ pub struct Part {
     pub decoded: Vec<Layer>,
     /// Its bytes as they stand in the line, where that is not in clear.
     pub raw: Option<Secret>,
+    /// Where it stands in a notebook.
+    pub cell: Option<CellPlace>,
 }
 
 /// Whether a finding is a leak or only looks like one.

@@ -8,6 +8,7 @@ pub mod coverage;
 pub mod finding;
 pub mod history;
 pub mod layer;
+pub mod notebook;
 pub mod secret;
 pub mod silenced;
 pub mod span;

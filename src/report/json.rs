@@ -21,6 +21,7 @@ use crate::model::blob;
 use crate::model::coverage::{self, LeftOut, ProblemKind};
 use crate::model::finding::{self, Class, Confidence, Evidence, PartKind, Severity};
 use crate::model::layer::Layer;
+use crate::model::notebook::CellPlace;
 use crate::model::silenced as model;
 use crate::model::span::Span;
 
@@ -370,6 +371,9 @@ struct Part {
     /// What it is wrapped in, the outermost first. Absent for what stands in clear.
     #[serde(skip_serializing_if = "Option::is_none")]
     decoded: Option<Vec<Layer>>,
+    /// Where it stands in a Jupyter notebook of up to 4 MiB. Absent elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cell: Option<CellPlace>,
 }
 
 impl Part {
@@ -386,6 +390,7 @@ impl Part {
             span: part.span,
             evidence: words(&part.evidence, redactor),
             decoded: (!part.decoded.is_empty()).then(|| part.decoded.clone()),
+            cell: part.cell,
         }
     }
 }

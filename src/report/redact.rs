@@ -353,6 +353,7 @@ mod tests {
             excerpt: Excerpt::new(line.as_bytes(), range, first_column, cut),
             decoded: Vec::new(),
             raw: None,
+            cell: None,
         }
     }
 

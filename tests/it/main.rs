@@ -22,6 +22,7 @@ mod hook; // hooks that keylint installs, in real commits and pushes
 mod inline; // comments that silence: extents, reports, windows, encodings, changes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
 mod migrate; // other tools' files carried over into keylint.toml
+mod notebooks; // cells, their lines, and their images
 mod objects; // every object of repositories of every kind, against what git lists
 mod pack; // packs and indexes that contradict themselves, are cut off, or have wrong bits
 mod pre_receive; // what `keylint pre-receive` lets through, in real pushes

@@ -133,6 +133,11 @@ impl Hit {
         self.kind == Kind::Run
     }
 
+    /// Whether it is a sign of what stands right there, and not of anything in a stretch around.
+    pub fn is_at_place(&self) -> bool {
+        !matches!(self.kind, Kind::UpTo(_))
+    }
+
     /// The hits that anything like a key gives, which stands at each of `places` (in ascending order): its parts may
     /// be written in pieces. There is one for each stretch around such places.
     pub fn beside(places: &[usize]) -> Vec<Self> {

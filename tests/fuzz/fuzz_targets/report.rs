@@ -100,8 +100,12 @@ fn reports(finding: &Finding, coverage: &Coverage, options: &Options) -> Vec<Str
     let findings = std::slice::from_ref(finding);
     let reports = formats.map(|write| {
         let mut report = Vec::new();
-        write(&Report { findings, silenced: &[], unused: None, coverage, rules: &RULES }, options, &mut report)
-            .expect("memory can be written to");
+        write(
+            &Report { findings, silenced: &[], unused: None, coverage, rules: &RULES },
+            options,
+            &mut report,
+        )
+        .expect("memory can be written to");
         String::from_utf8(report).expect("reports are UTF-8")
     });
     serde_json::from_str::<serde_json::Value>(&reports[1]).expect("JSON");
@@ -230,8 +234,9 @@ fn part(text: &[u8], kind: PartKind, range: Range<usize>, words: &str, reach: us
             position(text, line.start).column,
             (cut_before, cut_after),
         ),
-            decoded: Vec::new(),
-            raw: None,
+        decoded: Vec::new(),
+        raw: None,
+        cell: None,
     }
 }
 
