@@ -131,9 +131,11 @@ fn sizes_are_bounded() {
 
 #[test]
 fn zeros_are_bounded_by_their_ratio() {
-    let zeros = vec![0; 65 << 20];
-    let outcome = scan(&Wrap::Gzip.wrap("", &zeros), &Settings::default());
+    let bomb = Wrap::Gzip.wrap("", &vec![0; 3 << 20]);
+    let limits = within(Archives { ratio_free: 1 << 20, ..Archives::default() });
+    let outcome = scan(&bomb, &limits);
     assert_one(&outcome, "x!content", ProblemKind::OverLimit, "more than 500 times its size");
+    assert!(scan(&bomb, &Settings::default()).coverage.is_complete(), "so little does no harm");
 }
 
 #[test]
