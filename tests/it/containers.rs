@@ -5,6 +5,8 @@ use std::io::{Cursor, Write};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
+use sevenz_rust2::encoder_options::Lzma2Options;
+use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
 
 /// A container of one kind: makes one that holds a member called `name`, and says what the member's path is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
