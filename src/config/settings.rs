@@ -191,6 +191,8 @@ pub struct Archives {
     pub total_size: u64,
     /// How many times its compressed size a stream may expand to.
     pub ratio: u64,
+    /// Bytes that a stream may expand to before that counts. No option sets it.
+    pub ratio_free: u64,
     /// Bytes that a thread holds of archives within others, and for one dictionary of a decoder.
     pub memory: u64,
     /// Seconds that one file and all within it may take.
@@ -207,6 +209,7 @@ impl Default for Archives {
             member_size: 4 << 30,
             total_size: 16 << 30,
             ratio: 500,
+            ratio_free: 64 << 20,
             memory: 256 << 20,
             seconds: 300,
         }

@@ -101,6 +101,7 @@ pub(super) fn limits(archives: &Archives) -> Limits {
         member_size: archives.member_size,
         total_size: archives.total_size,
         ratio: archives.ratio,
+        ratio_free: archives.ratio_free,
         memory: archives.memory,
         time: Duration::from_secs(archives.seconds),
     }

@@ -19,16 +19,15 @@ pub struct Limits {
     pub member_size: u64,
     /// Bytes that all members of a file may expand to, at all depths together.
     pub total_size: u64,
-    /// How many times its compressed size a stream may expand to, once it has expanded to [`RATIO_FREE`] bytes.
+    /// How many times its compressed size a stream may expand to, once it has expanded to `ratio_free` bytes.
     pub ratio: u64,
+    /// Bytes that a stream may expand to at whatever ratio: zeros and the like compress to nothing, and do no harm yet.
+    pub ratio_free: u64,
     /// Bytes held at once: archives within streams that can only be read at random, and dictionaries of decoders.
     pub memory: u64,
     /// Time for one file and all within it.
     pub time: Duration,
 }
-
-/// Bytes that a stream may expand to at whatever ratio: zeros and the like compress to nothing, and do no harm yet.
-pub const RATIO_FREE: u64 = 64 << 20;
 
 /// What was spent of the limits for one file.
 pub struct Budget {
@@ -179,14 +178,14 @@ impl<'b, R: Read> Metered<'b, R> {
     }
 
     fn account(&mut self, bytes: u64) -> io::Result<()> {
-        let Limits { member_size, ratio, .. } = *self.budget.limits();
+        let Limits { member_size, ratio, ratio_free, .. } = *self.budget.limits();
         self.given += bytes;
         self.budget.charge(bytes)?;
         if self.given > member_size {
             let message = format!("it expands to more than {member_size} bytes: not scanned whole");
             return Err(self.budget.stop(message, false));
         }
-        let allowed = self.consumed.get().saturating_mul(ratio).max(RATIO_FREE);
+        let allowed = self.consumed.get().saturating_mul(ratio).max(ratio_free);
         if self.given > allowed {
             let message =
                 format!("it expands to more than {ratio} times its size: not scanned whole");
@@ -224,6 +223,7 @@ pub(super) fn generous() -> Limits {
         member_size: 1 << 30,
         total_size: 1 << 30,
         ratio: 500,
+        ratio_free: 1 << 20,
         memory: 64 << 20,
         time: Duration::from_secs(60),
     }
@@ -244,6 +244,7 @@ mod tests {
     #[test]
     fn each_limit_ends_the_reading_and_says_so() {
         let limits = generous();
+        let over = limits.ratio_free + 1;
         let cases = [
             (Limits { member_size: 1000, ..limits }, "more than 1000 bytes: ", false),
             (Limits { total_size: 1000, ..limits }, "more than 1000 bytes in all", true),
@@ -251,14 +252,14 @@ mod tests {
             (Limits { ratio: 3, ..limits }, "more than 3 times its size", false),
         ];
         for (limits, message, is_final) in cases {
-            let (result, budget) = read(limits, 1000, RATIO_FREE + 1);
+            let (result, budget) = read(limits, 1000, over);
             assert!(result.is_err(), "{message}");
             let hit = budget.take_hit().unwrap();
             assert!(hit.message.contains(message), "{}", hit.message);
             assert_eq!(hit.is_final, is_final);
             assert_eq!(budget.take_hit(), None);
         }
-        assert_eq!(read(limits, 1 << 20, RATIO_FREE + 1).0.unwrap(), RATIO_FREE + 1);
+        assert_eq!(read(limits, over, over).0.unwrap(), over);
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod zip;
 
 use std::io::Read;
 
-pub use self::budget::{Budget, Hit, Limits, RATIO_FREE, is_repeated};
+pub use self::budget::{Budget, Hit, Limits, is_repeated};
 pub use self::input::Source;
 use crate::model::coverage::ProblemKind;
 

@@ -5,6 +5,8 @@ use std::io::{Cursor, Write};
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
 use rawzip::{CompressionMethod, ZipArchiveWriter};
+use sevenz_rust2::encoder_options::Lzma2Options;
+use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
 
 /// A container of one kind: makes one that holds a member called `name`, and says what the member's path is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -243,9 +245,66 @@ fn odc(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 pub(crate) fn sevenz(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut out = sevenz_rust2::ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    let mut out = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    // The usual level clears tables of some 100 MB for each member.
+    out.set_content_methods(vec![Lzma2Options::from_level(0).into()]);
     for (name, data) in members {
-        out.push_archive_entry(sevenz_rust2::ArchiveEntry::new_file(name), Some(*data)).unwrap();
+        out.push_archive_entry(ArchiveEntry::new_file(name), Some(*data)).unwrap();
     }
     out.finish().unwrap().into_inner()
+}
+
+/// A gzip file that unpacks to itself.
+///
+/// It is made of operations of five bytes each, which either put out the bytes that follow or repeat the last ones put
+/// out, in an order in which what they put out is again these operations. Between them stand the header and, twice, the
+/// trailer. The checksum in there is a linear function of itself, so it is the solution of a system of equations.
+pub(crate) fn quine() -> Vec<u8> {
+    (0..=u8::MAX).find_map(quine_of).expect("every third system has a solution")
+}
+
+fn quine_of(time: u8) -> Option<Vec<u8>> {
+    let difference = |sum: u32| rawzip::crc32(&quine_with(time, sum)) ^ sum;
+    let mut basis: Vec<(u32, u32)> = Vec::new();
+    let reduce = |basis: &[(u32, u32)], start: (u32, u32)| {
+        basis.iter().fold(start, |(rest, sum), (vector, bits)| {
+            if rest ^ vector < rest { (rest ^ vector, sum ^ bits) } else { (rest, sum) }
+        })
+    };
+    for bit in (0..32).map(|shift| 1 << shift) {
+        let reduced = reduce(&basis, (difference(bit) ^ difference(0), bit));
+        basis.extend((reduced.0 != 0).then_some(reduced));
+    }
+    let (rest, sum) = reduce(&basis, (difference(0), 0));
+    (rest == 0).then(|| quine_with(time, sum))
+}
+
+fn quine_with(time: u8, sum: u32) -> Vec<u8> {
+    // A stored block of so many bytes.
+    let put = |len: usize| vec![0, len as u8, 0, !(len as u8), 0xff];
+    // A block with fixed codes: the last 17 to 20 bytes once more, as two matches, so that it has 40 bits.
+    let again = |len: usize| {
+        let matches = [len / 2, len - len / 2].map(|part| {
+            let length = u64::from((part as u8 - 2).reverse_bits() >> 1);
+            length | 2 << 7 | (len as u64 - 17) << 12
+        });
+        (2 | matches[0] << 3 | matches[1] << 18).to_le_bytes()[..5].to_vec()
+    };
+    let header = [&[0x1f, 0x8b, 8, 8, time, 0, 0, 0, 0, 0xff][..], b"q\0"].concat();
+    let (one, four, repeat) = (put(5), put(20), again(20));
+    let (put_header, header_again) = (put(header.len() + 5), again(header.len() + 5));
+    let end = [1, 0, 0, 0xff, 0xff];
+    let (put_trailer, trailer_again) = (put(end.len() + 8 + 5), again(end.len() + 8 + 5));
+    let of = |trailer: &[u8]| {
+        #[rustfmt::skip]
+        let operations: [&[u8]; 34] = [
+            &header, &put_header, &header, &put_header, &header_again, &one, &header_again, &one, &one,
+            &four, &header_again, &one, &one, &four, &repeat, &four, &repeat, &four, &repeat, &four,
+            &repeat, &four, &repeat, &put(0), &put(0), &put_trailer, &repeat, &put(0), &put(0), &put_trailer,
+            &trailer_again, trailer, &trailer_again, trailer,
+        ];
+        operations.concat()
+    };
+    let size = of(&[0; 13]).len() as u32;
+    of(&[&end[..], &sum.to_le_bytes(), &size.to_le_bytes()].concat())
 }

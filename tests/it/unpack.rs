@@ -52,11 +52,16 @@ fn check(files: &[(PathBuf, Vec<u8>)], expected: BTreeMap<PathBuf, Vec<Credentia
 
 #[test]
 fn every_pair_is_found_in_every_container() {
-    for wrap in Wrap::ALL {
+    for (number, wrap) in Wrap::ALL.into_iter().enumerate() {
         let (mut files, mut expected) = (Vec::new(), BTreeMap::new());
-        // Formats that are read in the same way as another one need not be held against all of them.
-        let step = if Wrap::ONE_EACH.contains(&wrap) { 1 } else { 9 };
-        for fixture in fixtures("aws", "pairs").into_iter().step_by(step) {
+        // Formats that are read in the same way as another one need not be held against all of them. Each takes
+        // another share, so that every fixture is in some of them in a debug build, too.
+        let step = match (Wrap::ONE_EACH.contains(&wrap), cfg!(debug_assertions)) {
+            (true, false) => 1,
+            (true, true) => 6,
+            (false, _) => 9,
+        };
+        for fixture in fixtures("aws", "pairs").into_iter().skip(number % step).step_by(step) {
             let (bytes, credentials) = fixture.expanded(Encoding::AsIs, 0);
             let (file, bytes, path) = packed(wrap, &format!("{wrap:?}"), &fixture.path, &bytes);
             files.push((file, bytes));

@@ -1,6 +1,7 @@
 //! Bombs, broken archives and what no scan can read: all of it costs bounded memory and time, is named, gives status 2,
 //! and the rest of the run goes on.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -13,7 +14,7 @@ use keylint::scan::{self, Input, Outcome};
 use proptest::prelude::*;
 use rawzip::CompressionMethod;
 
-use crate::containers::{Wrap, sevenz, tar, zip};
+use crate::containers::{Wrap, quine, sevenz, tar, zip};
 use crate::harness::Sandbox;
 
 fn pair() -> Vec<u8> {
@@ -100,6 +101,18 @@ fn compression_of_compression_ends_as_a_quine_would() {
 }
 
 #[test]
+fn what_unpacks_to_itself_ends() {
+    let quine = quine();
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(quine.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, quine);
+    let outcome = scan(&quine, &Settings::default());
+    assert_one(&outcome, "x!content", ProblemKind::OverLimit, "4 archives around it");
+    let outcome = scan(&tar(&[("a.gz", &quine)]), &Settings::default());
+    assert_one(&outcome, "x!a.gz!a", ProblemKind::OverLimit, "4 archives around it");
+}
+
+#[test]
 fn members_are_bounded() {
     let limits = within(Archives { members: 2, ..Archives::default() });
     let members: &[(&str, &[u8])] = &[("a", b"1"), ("b", b"2"), ("c.ini", &pair())];
@@ -131,9 +144,11 @@ fn sizes_are_bounded() {
 
 #[test]
 fn zeros_are_bounded_by_their_ratio() {
-    let zeros = vec![0; 65 << 20];
-    let outcome = scan(&Wrap::Gzip.wrap("", &zeros), &Settings::default());
+    let bomb = Wrap::Gzip.wrap("", &vec![0; 3 << 20]);
+    let limits = within(Archives { ratio_free: 1 << 20, ..Archives::default() });
+    let outcome = scan(&bomb, &limits);
     assert_one(&outcome, "x!content", ProblemKind::OverLimit, "more than 500 times its size");
+    assert!(scan(&bomb, &Settings::default()).coverage.is_complete(), "so little does no harm");
 }
 
 #[test]

@@ -70,6 +70,10 @@ mod id {
     pub(super) const PACKED_HEADER: u64 = 0x17;
 }
 
+/// Files, folders or streams of one archive. What is known of a folder takes some 170 bytes of memory and as few as
+/// three of a header, and packed headers expand a thousand times.
+const MOST_ITEMS: usize = 1 << 20;
+
 /// Coders of one folder; more than a filter or two nobody writes.
 const MOST_CODERS: usize = 8;
 
@@ -119,6 +123,12 @@ impl<'a> Rest<'a> {
         }
     }
 
+    /// Such a number of files, folders or streams.
+    fn items(&mut self, bits: usize) -> Result<usize> {
+        self.count(bits)
+            .and_then(|count| if count <= MOST_ITEMS { Ok(count) } else { Err(Corrupt) })
+    }
+
     fn expect(&mut self, id: u64) -> Result<()> {
         if self.number()? == id { Ok(()) } else { Err(Corrupt) }
     }
@@ -148,7 +158,7 @@ impl<'a> Rest<'a> {
                 id::END => return Ok(streams),
                 id::PACK_INFO => {
                     streams.pack_start = self.number()?;
-                    let count = self.count(8)?;
+                    let count = self.items(8)?;
                     self.pack_info(&mut streams, count)?;
                 }
                 id::UNPACK_INFO => streams.folders = self.folders()?,
@@ -174,7 +184,7 @@ impl<'a> Rest<'a> {
 
     fn folders(&mut self) -> Result<Vec<Folder>> {
         self.expect(id::FOLDER)?;
-        let count = self.count(16)?;
+        let count = self.items(16)?;
         if self.byte()? != 0 {
             return Err(Corrupt);
         }
@@ -246,10 +256,12 @@ impl<'a> Rest<'a> {
     fn substreams(&mut self, folders: &mut [Folder]) -> Result<()> {
         let mut id = self.number()?;
         if id == id::COUNT {
+            let mut stated = 0;
             for folder in &mut *folders {
                 let count = usize::try_from(self.number()?).map_err(|_| Corrupt)?;
-                // All sizes but the last are stated.
-                if count > self.0.len() + 1 {
+                // All sizes but the last are stated, of all folders together.
+                stated = count.saturating_sub(1).saturating_add(stated);
+                if stated > self.0.len().min(MOST_ITEMS) {
                     return Err(Corrupt);
                 }
                 let crc = if count == 1 { folder.crc } else { None };
@@ -301,7 +313,7 @@ impl<'a> Rest<'a> {
 
     fn files(&mut self) -> Result<Vec<(Vec<u8>, bool)>> {
         // A name takes two bytes at least.
-        let count = self.count(16)?;
+        let count = self.items(16)?;
         let mut files = vec![(Vec::new(), true); count];
         loop {
             let id = self.number()?;
@@ -367,6 +379,24 @@ mod tests {
             assert_eq!(Rest(bytes).number().ok(), Some(number), "{bytes:x?}");
         }
         assert!(Rest(&[0x81]).number().is_err());
+    }
+
+    #[test]
+    fn folders_do_not_each_take_what_is_left() {
+        let mut folders: Vec<Folder> = (0..100).map(|_| Folder::default()).collect();
+        // 100 times 4,096 files, and the sizes of those of one.
+        let bytes = [vec![id::COUNT as u8], [0x90, 0].repeat(100), vec![0; 5000]].concat();
+        assert!(Rest(&bytes).substreams(&mut folders).is_err());
+        let pieces: usize = folders.iter().map(|folder| folder.pieces.len()).sum();
+        assert!((4000..bytes.len()).contains(&pieces), "{pieces}");
+    }
+
+    #[test]
+    fn more_files_than_anyone_packs_are_corrupt() {
+        let few = [&[id::FILES as u8, 0xc0, 0xff, 0x0f, 0][..], &vec![0; 4 << 20]].concat();
+        let many = [&[id::FILES as u8, 0xd0, 1, 0, 0][..], &vec![0; 4 << 20]].concat();
+        assert_eq!(Rest(&few).header().map(|header| header.files.len()).ok(), Some(0xfff));
+        assert!(Rest(&many).header().is_err());
     }
 
     proptest! {

@@ -82,6 +82,7 @@ fuzz_target!(|input: (u8, As, &[u8])| {
         member_size: TOTAL,
         total_size: TOTAL,
         ratio: 1000,
+        ratio_free: 64 << 10,
         memory: 8 << 20,
         time: Duration::from_secs(20),
     };
