@@ -74,8 +74,8 @@ fn baseline() -> String {
         "{{\n  \"schema\": \"keylint-baseline-1\",\n  \"key\": \"{:064x}\",\n  \"findings\": [\n",
         7
     );
-    for number in 0..KNOWN {
-        let value = (number as u128).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let values = (0..KNOWN as u128).map(|number| number << 110 | number.wrapping_mul(0x9e37_79b9));
+    for (number, value) in values.enumerate() {
         writeln!(
             text,
             "    {{\"value\": \"{value:032x}\", \"rule\": \"aws-access-key-id\", \"path\": \"src/a/file{number}.rs\"}},"
