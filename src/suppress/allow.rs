@@ -101,7 +101,7 @@ impl Key {
 struct Compiled {
     allow: Allow,
     /// What a value must begin with, if that can be told from the pattern: one of these.
-    beginnings: OnceLock<Option<Vec<Vec<u8>>>>,
+    beginnings: OnceLock<Option<Beginnings>>,
     glob: OnceLock<Option<Gitignore>>,
     value: OnceLock<Option<Regex>>,
 }
@@ -246,10 +246,8 @@ impl Compiled {
 
     fn is_value(&self, pattern: &str, finding: &Finding) -> bool {
         // To compile a pattern takes a thousand times as long as to see that no value begins as it does.
-        let beginnings = self.beginnings.get_or_init(|| beginnings(pattern));
-        let may_fit = |value: &[u8]| {
-            beginnings.as_ref().is_none_or(|all| all.iter().any(|one| value.starts_with(one)))
-        };
+        let beginnings = self.beginnings.get_or_init(|| Beginnings::of(pattern));
+        let may_fit = |value: &[u8]| beginnings.as_ref().is_none_or(|all| all.fit(value));
         if !finding.parts.iter().any(|part| may_fit(part.value.expose())) {
             return false;
         }
@@ -270,13 +268,40 @@ impl Compiled {
     }
 }
 
-/// What all matches of a pattern begin with, if these are few.
-fn beginnings(pattern: &str) -> Option<Vec<Vec<u8>>> {
-    let parsed = regex_syntax::parse(pattern).ok()?;
-    let mut prefixes = Extractor::new();
-    prefixes.kind(ExtractKind::Prefix).limit_class(64).limit_total(128);
-    let all = prefixes.extract(&parsed);
-    Some(all.literals()?.iter().map(|literal| literal.as_bytes().to_vec()).collect())
+/// What all matches of a pattern begin with.
+struct Beginnings {
+    /// The first bytes of these, one bit each.
+    first: [u128; 2],
+    all: Vec<Vec<u8>>,
+}
+
+impl Beginnings {
+    /// Those of a pattern, if they are few.
+    fn of(pattern: &str) -> Option<Self> {
+        let parsed = regex_syntax::parse(pattern).ok()?;
+        let mut prefixes = Extractor::new();
+        prefixes.kind(ExtractKind::Prefix).limit_class(64).limit_total(128);
+        let all: Vec<Vec<u8>> = prefixes
+            .extract(&parsed)
+            .literals()?
+            .iter()
+            .map(|literal| literal.as_bytes().to_vec())
+            .collect();
+        let mut first = [0; 2];
+        for beginning in &all {
+            match beginning.first() {
+                Some(byte) => first[usize::from(byte >> 7)] |= 1 << (byte & 127),
+                // A match may be empty.
+                None => first = [u128::MAX; 2],
+            }
+        }
+        Some(Self { first, all })
+    }
+
+    fn fit(&self, value: &[u8]) -> bool {
+        let is_first = |byte: &u8| self.first[usize::from(byte >> 7)] >> (byte & 127) & 1 == 1;
+        value.first().is_none_or(is_first) && self.all.iter().any(|one| value.starts_with(one))
+    }
 }
 
 #[cfg(test)]
@@ -307,12 +332,21 @@ mod tests {
     }
 
     #[test]
-    fn beginnings_are_those_of_all_matches() {
-        let of = |pattern| beginnings(pattern).map(|all| all.concat());
-        assert_eq!(of("AKIA[A-Z2-7]{16}").unwrap()[..4], *b"AKIA");
-        assert_eq!(of("hunter2"), Some(b"hunter2".to_vec()));
-        assert_eq!(of("(?i)ab").unwrap().len(), 8);
-        assert_eq!(of(".*x"), None);
-        assert_eq!(of("[a-z]+").unwrap().len(), 26);
+    fn beginnings_rule_out_only_what_does_not_match() {
+        for (pattern, value, fits) in [
+            ("AKIA[A-Z2-7]{16}", "AKIAX", true),
+            ("AKIA[A-Z2-7]{16}", "ASIAX", false),
+            ("(?i)ab", "Ab", true),
+            ("[a-z]+x", "q", true),
+            ("[a-z]+x", "Q", false),
+            ("(b|c)?", "", true),
+            ("(b|c)?", "q", true),
+            ("é", "é", true),
+            (".*x", "anything", true),
+        ] {
+            let beginnings = Beginnings::of(pattern);
+            let may_fit = beginnings.is_none_or(|all| all.fit(value.as_bytes()));
+            assert_eq!(may_fit, fits, "{pattern} {value}");
+        }
     }
 }

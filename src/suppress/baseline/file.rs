@@ -198,6 +198,10 @@ fn places(text: &[u8]) -> Option<([u8; 32], Vec<Place>)> {
     let key = unhex(key)?;
     let body = rest.strip_prefix(b"\",\n  \"findings\": [\n")?.strip_suffix(TAIL.as_bytes())?;
     let start = text.len() - TAIL.len() - body.len();
+    let has_control = body.iter().fold(false, |has, &byte| has | (byte < b' ' && byte != b'\n'));
+    if has_control || memchr::memchr(b'\\', body).is_some() {
+        return None;
+    }
     let mut places = Vec::new();
     let (mut at, mut line) = (0, 5);
     while at < body.len() {
@@ -209,18 +213,16 @@ fn places(text: &[u8]) -> Option<([u8; 32], Vec<Place>)> {
     Some((key, places))
 }
 
-/// The hash in a line, if the whole line is as [`line_of`] makes it.
+/// The hash in a line without anything escaped, if the whole line is as [`line_of`] makes it.
 fn value_of(line: &[u8]) -> Option<Hash> {
     let rest = line.strip_prefix(b"    {\"value\": \"")?.strip_suffix(b"\"},")?;
     let (value, rest) = rest.split_at_checked(32)?;
     let rest = rest.strip_prefix(b"\", \"rule\": \"")?;
-    let rule = memchr::memchr(b'"', rest)?;
-    let (rule, rest) = rest.split_at(rule);
-    let path = rest.strip_prefix(b"\", \"path\": \"")?;
-    let is_plain = |text: &[u8]| {
-        memchr::memchr2(b'"', b'\\', text).is_none() && text.iter().all(|&byte| byte >= b' ')
-    };
-    (is_plain(rule) && is_plain(path)).then(|| unhex(value))?
+    let path = rest[memchr::memchr(b'"', rest)?..].strip_prefix(b"\", \"path\": \"")?;
+    if memchr::memchr(b'"', path).is_some() {
+        return None;
+    }
+    unhex(value)
 }
 
 /// Says in which lines pieces of a text stand that come one after the other.
@@ -250,15 +252,17 @@ fn unhex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
         return None;
     }
     let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
+        b'0'..=b'9' => byte - b'0',
+        b'a'..=b'f' => byte - b'a' + 10,
+        _ => 16,
     };
-    let mut bytes = [0; N];
+    let (mut bytes, mut is_hex) = ([0; N], true);
     for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+        let (high, low) = (digit(pair[0]), digit(pair[1]));
+        is_hex &= high < 16 && low < 16;
+        *byte = high << 4 | (low & 15);
     }
-    Some(bytes)
+    is_hex.then_some(bytes)
 }
 
 #[cfg(test)]
