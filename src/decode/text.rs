@@ -1,7 +1,7 @@
-//! Byte order marks, UTF-16 with and without one, and the way from decoded text back to original offsets.
+//! Byte order marks, UTF-16 and UTF-32 with and without one, and the way from decoded text back to original offsets.
 //!
-//! UTF-8, ASCII supersets, invalid UTF-8 and binaries are searched as they are: every credential is ASCII. UTF-16 is
-//! transcoded window by window.
+//! UTF-8, ASCII supersets, invalid UTF-8 and binaries are searched as they are: every credential is ASCII. UTF-16 and
+//! UTF-32 are transcoded window by window.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -15,6 +15,10 @@ pub enum Encoding {
     Utf16Le,
     /// UTF-16, big end first.
     Utf16Be,
+    /// UTF-32, little end first.
+    Utf32Le,
+    /// UTF-32, big end first.
+    Utf32Be,
 }
 
 impl Encoding {
@@ -23,6 +27,16 @@ impl Encoding {
         match self {
             Self::Bytes => 1,
             Self::Utf16Le | Self::Utf16Be => 2,
+            Self::Utf32Le | Self::Utf32Be => 4,
+        }
+    }
+
+    /// The bytes that a character takes.
+    fn width(self, character: char) -> usize {
+        match self {
+            Self::Bytes => character.len_utf8(),
+            Self::Utf16Le | Self::Utf16Be => 2 * character.len_utf16(),
+            Self::Utf32Le | Self::Utf32Be => 4,
         }
     }
 }
@@ -32,13 +46,14 @@ pub const SNIFF_LEN: usize = 512;
 
 /// The encoding of a blob that starts with `head`, and the length of its byte order mark.
 ///
-/// Without a mark a blob counts as UTF-16 when nearly every other byte among the first [`SNIFF_LEN`] is NUL and the
-/// rest is text: PowerShell and registry exports are of that kind. Text in other scripts without a mark is not
+/// Without a mark a blob counts as UTF-16 or UTF-32 when nearly all units among the first [`SNIFF_LEN`] bytes are one
+/// byte of text and NULs: PowerShell and registry exports are of that kind. Text in other scripts without a mark is not
 /// recognised; it is then searched as bytes.
 pub fn sniff(head: &[u8]) -> (Encoding, usize) {
     match head {
         [0xef, 0xbb, 0xbf, ..] => (Encoding::Bytes, 3),
-        [0xff, 0xfe, 0, 0, ..] => (Encoding::Bytes, 0),
+        [0xff, 0xfe, 0, 0, ..] => (Encoding::Utf32Le, 4),
+        [0, 0, 0xfe, 0xff, ..] => (Encoding::Utf32Be, 4),
         [0xff, 0xfe, ..] => (Encoding::Utf16Le, 2),
         [0xfe, 0xff, ..] => (Encoding::Utf16Be, 2),
         _ => (sniff_without_mark(&head[..head.len().min(SNIFF_LEN)]), 0),
@@ -58,7 +73,18 @@ fn sniff_without_mark(head: &[u8]) -> Encoding {
     let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
     let little = head.chunks_exact(2).filter(|unit| unit[1] == 0 && is_text(unit[0])).count();
     let big = head.chunks_exact(2).filter(|unit| unit[0] == 0 && is_text(unit[1])).count();
-    if little * 10 >= units * 9 {
+    let quads = head.len() / 4;
+    let in_quads = |place: usize| {
+        let is_ascii = |quad: &&[u8]| {
+            is_text(quad[place]) && (0..4).all(|other| other == place || quad[other] == 0)
+        };
+        quads >= 8 && head.chunks_exact(4).filter(is_ascii).count() * 10 >= quads * 9
+    };
+    if in_quads(0) {
+        Encoding::Utf32Le
+    } else if in_quads(3) {
+        Encoding::Utf32Be
+    } else if little * 10 >= units * 9 {
         Encoding::Utf16Le
     } else if big * 10 >= units * 9 {
         Encoding::Utf16Be
@@ -74,7 +100,7 @@ pub struct View<'a> {
     text: Cow<'a, [u8]>,
     base: u64,
     encoding: Encoding,
-    /// For UTF-16, pairs of (text offset, byte offset in the window) at regular steps; empty otherwise.
+    /// For UTF-16 and UTF-32, pairs of (text offset, byte offset in the window) at regular steps; empty otherwise.
     landmarks: Vec<(usize, usize)>,
 }
 
@@ -84,14 +110,14 @@ const LANDMARK_STEP: usize = 4096;
 impl<'a> View<'a> {
     /// The view of `window`, which starts at offset `base` of the blob.
     ///
-    /// For UTF-16 the window starts at a unit boundary; an odd byte at its end and unpaired surrogates become
+    /// For UTF-16 and UTF-32 the window starts at a unit boundary; odd bytes at its end and what is no character become
     /// U+FFFD.
     pub fn new(window: &'a [u8], base: u64, encoding: Encoding) -> Self {
         match encoding {
             Encoding::Bytes => {
                 Self { text: Cow::Borrowed(window), base, encoding, landmarks: Vec::new() }
             }
-            Encoding::Utf16Le | Encoding::Utf16Be => {
+            Encoding::Utf16Le | Encoding::Utf16Be | Encoding::Utf32Le | Encoding::Utf32Be => {
                 let (text, landmarks) = transcode(window, encoding);
                 Self { text: Cow::Owned(text), base, encoding, landmarks }
             }
@@ -137,7 +163,7 @@ impl<'a> View<'a> {
                 break;
             }
             text += character.len_utf8();
-            original += 2 * character.len_utf16();
+            original += self.encoding.width(character);
         }
         (text, original)
     }
@@ -160,31 +186,50 @@ pub fn boundary(window: &[u8], at: usize, encoding: Encoding) -> usize {
                     .is_some_and(|pair| (0xdc00..0xe000).contains(&unit(pair, encoding)));
             if is_low { at - 2 } else { at }
         }
+        Encoding::Utf32Le | Encoding::Utf32Be => at - at % 4,
     }
 }
 
 fn unit(pair: &[u8], encoding: Encoding) -> u16 {
     match encoding {
         Encoding::Utf16Be => u16::from_be_bytes([pair[0], pair[1]]),
-        Encoding::Bytes | Encoding::Utf16Le => u16::from_le_bytes([pair[0], pair[1]]),
+        _ => u16::from_le_bytes([pair[0], pair[1]]),
+    }
+}
+
+/// The characters of a window, with U+FFFD for what is none.
+fn characters(window: &[u8], encoding: Encoding) -> Box<dyn Iterator<Item = char> + '_> {
+    let or_replacement = |character: Option<char>| character.unwrap_or(char::REPLACEMENT_CHARACTER);
+    match encoding {
+        Encoding::Utf32Le | Encoding::Utf32Be => {
+            let number = move |quad: &[u8]| {
+                let quad = [quad[0], quad[1], quad[2], quad[3]];
+                let is_big = encoding == Encoding::Utf32Be;
+                if is_big { u32::from_be_bytes(quad) } else { u32::from_le_bytes(quad) }
+            };
+            let quads = window.chunks_exact(4).map(number);
+            Box::new(quads.map(move |number| or_replacement(char::from_u32(number))))
+        }
+        _ => {
+            let units = window.chunks_exact(2).map(move |pair| unit(pair, encoding));
+            Box::new(char::decode_utf16(units).map(move |decoded| or_replacement(decoded.ok())))
+        }
     }
 }
 
 fn transcode(window: &[u8], encoding: Encoding) -> (Vec<u8>, Vec<(usize, usize)>) {
-    let units = window.chunks_exact(2).map(|pair| unit(pair, encoding));
     let mut text = Vec::with_capacity(window.len() / 2 + window.len() / 16);
     let mut landmarks = vec![(0, 0)];
     let mut original = 0;
     let mut utf8 = [0; 4];
-    for decoded in char::decode_utf16(units) {
+    for character in characters(window, encoding) {
         if text.len() >= landmarks[landmarks.len() - 1].0 + LANDMARK_STEP {
             landmarks.push((text.len(), original));
         }
-        let character = decoded.unwrap_or(char::REPLACEMENT_CHARACTER);
         text.extend_from_slice(character.encode_utf8(&mut utf8).as_bytes());
-        original += 2 * character.len_utf16();
+        original += encoding.width(character);
     }
-    if window.len() % 2 == 1 {
+    if !window.len().is_multiple_of(encoding.unit()) {
         text.extend_from_slice("\u{fffd}".as_bytes());
     }
     (text, landmarks)
@@ -223,6 +268,24 @@ mod tests {
             (Encoding::Bytes, 0)
         );
         assert_eq!(sniff(b""), (Encoding::Bytes, 0));
+    }
+
+    #[test]
+    fn utf_32_is_recognised_and_leads_back() {
+        let text = "aws_access_key_id = é\n".repeat(3);
+        let big: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+        let little: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+        assert_eq!(sniff(&[b"\xff\xfe\0\0", &little[..]].concat()), (Encoding::Utf32Le, 4));
+        assert_eq!(sniff(&[b"\0\0\xfe\xff", &big[..]].concat()), (Encoding::Utf32Be, 4));
+        for (bytes, encoding) in [(big, Encoding::Utf32Be), (little, Encoding::Utf32Le)] {
+            assert_eq!(sniff(&bytes), (encoding, 0));
+            let view = View::new(&bytes, 5, encoding);
+            assert_eq!(view.text(), text.as_bytes());
+            let at = text.rfind('=').unwrap();
+            let before = text[..at].chars().count();
+            assert_eq!(view.original(at), 5 + 4 * before as u64);
+            assert_eq!(boundary(&bytes, 4 * before + 3, encoding), 4 * before);
+        }
     }
 
     #[test]

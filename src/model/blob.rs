@@ -110,6 +110,19 @@ impl Origin {
         }
     }
 
+    /// The names of the archives that it is within, and its own, each within the one before; the outermost file is none
+    /// of them. Empty for what is no member.
+    pub fn names(&self) -> Vec<&Path> {
+        match self {
+            Self::Member { outer, name, .. } => {
+                let mut names = outer.names();
+                names.push(name);
+                names
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// The path by which to judge what the blob is: that of a member within its archive, else the one to show.
     pub fn own_path(&self) -> &Path {
         match self {

@@ -11,15 +11,14 @@ use std::time::Instant;
 use super::silence::Judged;
 use super::{Ledger, Scan};
 use crate::model::blob::{ObjectId, Origin};
-use crate::model::coverage::Coverage;
+use crate::model::coverage::{Coverage, Problem};
 use crate::model::finding::{Class, Confidence, Finding, Fingerprint, PartKind};
 use crate::model::history::{History as Told, Sighting};
 use crate::model::secret::Secret;
 use crate::model::silenced::Entry;
 use crate::sources::Visitor;
 use crate::sources::filter::Filter;
-use crate::sources::git::GitError;
-use crate::sources::git::history::{History, Placed};
+use crate::sources::git::history::{History, Placed, provisional};
 
 /// Takes the findings of blobs in place of the ledger.
 pub(super) trait Sink: Sync {
@@ -31,11 +30,7 @@ pub(super) trait Sink: Sync {
 }
 
 /// Scans a history. Returns the ids of the commits that findings name, in their order.
-pub(super) fn push(
-    history: &History,
-    filter: &Filter,
-    scan: &Scan<'_>,
-) -> Result<Vec<String>, GitError> {
+pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<String> {
     let progress = scan.progress;
     let started = Instant::now();
     progress.objects.store(history.objects() as u64, Ordering::Relaxed);
@@ -47,16 +42,28 @@ pub(super) fn push(
         progress.bytes.fetch_add(bytes, Ordering::Relaxed);
         progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
     });
-    scan.add(first.into_ledger().coverage);
-    let (suspects, examples) = suspects.into_inner();
-    scan.with_ledger(|ledger| ledger.coverage.examples += examples);
+    let mut coverage = first.into_ledger().coverage;
+    let (mut suspects, examples) = suspects.into_inner();
+    coverage.examples += examples;
+    // A blob that could not be scanned whole is to be named by its path, too, and may be an excluded one.
+    let unnamed = take_unnamed(&mut coverage);
+    scan.add(coverage);
+    suspects.extend(unnamed.iter().filter_map(|problem| Some(named_by(problem)?.0)));
+    suspects.sort_unstable();
+    suspects.dedup();
     if suspects.is_empty() || scan.is_cancelled() {
-        return Ok(Vec::new());
+        for problem in unnamed {
+            scan.problem(problem);
+        }
+        return Vec::new();
     }
     log::debug!("history: read in {:.2?}", started.elapsed());
-    let placed = history.places(&suspects, filter, scan)?;
+    let placed = history.places(&suspects, filter, scan);
     log::debug!("history: {} objects placed in {:.2?}", suspects.len(), started.elapsed());
-    let joined = Joined::new(&placed);
+    for problem in unnamed {
+        say_where(problem, &placed, scan);
+    }
+    let joined = Joined::new(&placed, scan.settings.include_examples);
     let second = scan.with_sink(&joined);
     history.push_again(&placed, &second);
     scan.add(only_problems(second.into_ledger()));
@@ -64,7 +71,29 @@ pub(super) fn push(
     let named = placed.iter().filter_map(|place| Some((place.order, place.origin.commit()?)));
     let in_order: BTreeMap<u32, String> =
         named.map(|(order, commit)| (order, commit.id.clone())).collect();
-    Ok(in_order.into_values().collect())
+    in_order.into_values().collect()
+}
+
+/// Takes the problems with blobs out of what was covered.
+fn take_unnamed(coverage: &mut Coverage) -> Vec<Problem> {
+    let is_unnamed = |problem: &mut Problem| named_by(problem).is_some();
+    let problems = coverage.problems.extract_if(.., is_unnamed);
+    problems.chain(coverage.gaps.extract_if(.., is_unnamed)).collect()
+}
+
+fn named_by(problem: &Problem) -> Option<(ObjectId, &str)> {
+    provisional(problem.path.as_deref()?)
+}
+
+/// Reports a problem with a blob at the first of its places; not at all if it has none that matters.
+fn say_where(problem: Problem, placed: &[Placed], scan: &Scan<'_>) {
+    let Some((object, within)) = named_by(&problem) else { return };
+    let of_it = placed.iter().filter(|place| place.object == object);
+    if let Some(place) = of_it.min_by_key(|place| place.order) {
+        let mut path = place.origin.path().as_os_str().to_owned();
+        path.push(within);
+        scan.problem(Problem { path: Some(path.into()), ..problem });
+    }
 }
 
 /// What was scanned a second time does not count twice.
@@ -113,6 +142,8 @@ impl Sink for Suspects {
 
 /// Findings brought together by credential.
 struct Joined<'p> {
+    /// Whether examples are wanted, too.
+    examples: bool,
     placed: HashMap<&'p Origin, &'p Placed>,
     credentials: Mutex<HashMap<Fingerprint, Credential>>,
 }
@@ -125,6 +156,8 @@ struct Credential {
     objects: BTreeSet<ObjectId>,
     places: BTreeMap<PathBuf, At>,
     more: bool,
+    /// Whether it stood somewhere before what was narrowed down to.
+    is_old: bool,
 }
 
 /// A path that a credential stands at.
@@ -141,9 +174,9 @@ struct At {
 type Rank = (std::cmp::Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
 
 impl<'p> Joined<'p> {
-    fn new(placed: &'p [Placed]) -> Self {
+    fn new(placed: &'p [Placed], examples: bool) -> Self {
         let placed = placed.iter().map(|place| (&place.origin, place)).collect();
-        Self { placed, credentials: Mutex::default() }
+        Self { examples, placed, credentials: Mutex::default() }
     }
 
     /// One finding for each credential, in no order.
@@ -170,6 +203,7 @@ impl<'p> Joined<'p> {
             }
             whole.push(credential);
         }
+        whole.retain(|credential| !credential.is_old);
         whole.into_iter().map(Credential::into_finding).collect()
     }
 }
@@ -178,6 +212,10 @@ impl Sink for Joined<'_> {
     fn keep(&self, findings: Vec<Judged>) {
         let mut credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
         for Judged { finding, silenced_by } in findings {
+            // Examples were counted when the objects were read.
+            if finding.class == Class::Example && !self.examples {
+                continue;
+            }
             let Some(placed) = self.placed.get(finding.origin.outermost()) else { continue };
             let id = finding.credential;
             let credential = Credential::new(finding, silenced_by, placed);
@@ -219,6 +257,7 @@ impl Credential {
             objects,
             places: BTreeMap::from([(path, place)]),
             more: placed.more,
+            is_old: placed.is_old,
         }
     }
 
@@ -230,6 +269,7 @@ impl Credential {
         self.confidence = self.confidence.max(other.confidence);
         self.objects.extend(other.objects);
         self.more |= other.more;
+        self.is_old |= other.is_old;
         for (path, place) in other.places {
             match self.places.entry(path) {
                 std::collections::btree_map::Entry::Vacant(vacant) => {

@@ -11,15 +11,16 @@ use super::worker::Thread;
 use crate::config::settings::Archives;
 use crate::model::blob::{Content, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::Finding;
+use crate::model::finding::{Evidence, Finding};
 use crate::sources::Visitor;
 use crate::suppress::marks::Marks;
+use crate::unpack::image::{self, Image};
 use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
 
 /// Longer names of members are cut: they are shown, and held for each finding.
 const LONGEST_NAME: usize = 4 << 10;
 
-/// Problems of one kind with members of one archive that are named; the others are counted.
+/// Problems of one kind with what one file holds that are named; the others are counted.
 const MOST_NAMED: u64 = 20;
 
 /// What was found in one blob, and the comments beside it.
@@ -33,15 +34,44 @@ pub(super) struct Found {
 pub(super) struct Unpacking<'b> {
     pub(super) budget: &'b Budget,
     pub(super) found: Vec<Found>,
+    /// What there is of an image of containers.
+    image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
     /// Whether it was said that time or the total is used up.
-    pub(super) said_spent: bool,
+    said_spent: bool,
+    /// Problems so far, by kind.
+    problems: BTreeMap<ProblemKind, u64>,
 }
 
 impl<'b> Unpacking<'b> {
     pub(super) fn new(budget: &'b Budget) -> Self {
-        Self { budget, found: Vec::new(), has_members: false, said_spent: false }
+        Self {
+            budget,
+            found: Vec::new(),
+            image: Image::default(),
+            has_members: false,
+            said_spent: false,
+            problems: BTreeMap::new(),
+        }
+    }
+
+    /// Says of findings in layers of an image that a later layer deletes the file.
+    pub(super) fn label_deleted(&mut self) {
+        if !self.image.deletes() {
+            return;
+        }
+        let orders = self.image.orders();
+        for finding in self.found.iter_mut().flat_map(|found| &mut found.findings) {
+            let names = finding.origin.names();
+            let [layer, path, ..] = &names[..] else { continue };
+            let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
+            if self.image.is_deleted(&orders, &bytes(layer), &bytes(path)) {
+                finding
+                    .notes
+                    .push(Evidence::new("deleted in a later layer, and still in the image"));
+            }
+        }
     }
 }
 
@@ -78,24 +108,56 @@ pub(super) fn limits(archives: &Archives) -> Limits {
 
 impl Thread<'_> {
     /// The container that a blob is, by its first bytes, if it is to be unpacked.
-    pub(super) fn container(&self, place: &Place, head: &[u8]) -> Option<Format> {
+    pub(super) fn container(
+        &self,
+        place: &Place,
+        head: &[u8],
+        all: &mut Unpacking<'_>,
+    ) -> Option<Format> {
         let archives = &self.scan.settings.archives;
         if !archives.unpack {
             return None;
         }
         let format = unpack::sniff(head)?;
         if depth_of(place, format) > archives.depth {
-            self.scan.problem(Problem {
-                path: Some(place.origin.path().to_path_buf()),
-                kind: ProblemKind::OverLimit,
-                message: format!(
-                    "{} archives around it: not unpacked, but scanned as it lies",
-                    archives.depth
-                ),
-            });
+            let message = format!(
+                "{} archives around it: not unpacked, but scanned as it lies",
+                archives.depth
+            );
+            self.say(&place.origin, ProblemKind::OverLimit, message, all);
             return None;
         }
         Some(format)
+    }
+
+    /// Reports that the blob of `origin` was not scanned whole, unless the same was said often of the file it lies in.
+    pub(super) fn say(
+        &self,
+        origin: &Origin,
+        kind: ProblemKind,
+        message: String,
+        all: &mut Unpacking<'_>,
+    ) {
+        let count = all.problems.entry(kind).or_default();
+        *count += 1;
+        if *count <= MOST_NAMED {
+            let path = Some(origin.path().to_path_buf());
+            self.scan.problem(Problem { path, kind, message });
+        }
+    }
+
+    /// Reports how many problems with what the file of `origin` holds were not named.
+    pub(super) fn say_unnamed(&self, origin: &Origin, all: &Unpacking<'_>) {
+        for (kind, count) in &all.problems {
+            if *count > MOST_NAMED {
+                let path = Some(origin.path().to_path_buf());
+                let message = format!(
+                    "{} more problems of this kind in it are not listed",
+                    count - MOST_NAMED
+                );
+                self.scan.problem(Problem { path, kind: *kind, message });
+            }
+        }
     }
 
     /// Scans what the container at `place` holds.
@@ -116,10 +178,8 @@ impl Thread<'_> {
             origin,
             shown: &place.shown,
             depth: depth_of(place, format),
-            named: BTreeMap::new(),
         };
         unpack::unpack(format, source, budget, &mut members);
-        members.count_unnamed();
     }
 
     /// Reports why reading the blob of `origin` broke off after `bytes` bytes.
@@ -141,7 +201,7 @@ impl Thread<'_> {
             None => (ProblemKind::Unreadable, error.to_string()),
         };
         let message = if bytes == 0 { message } else { format!("{message}, after {bytes} bytes") };
-        self.scan.problem(Problem { path: Some(origin.path().to_path_buf()), kind, message });
+        self.say(origin, kind, message, all);
     }
 }
 
@@ -161,8 +221,6 @@ struct Members<'m, 's, 'b> {
     /// The container that paths of its members name.
     shown: &'m Arc<Origin>,
     depth: u32,
-    /// Problems with members, by kind.
-    named: BTreeMap<ProblemKind, u64>,
 }
 
 impl Members<'_, '_, '_> {
@@ -173,25 +231,27 @@ impl Members<'_, '_, '_> {
         let shown = Arc::clone(if is_content { self.shown } else { &origin });
         Place { origin, shown, depth: self.depth, is_content }
     }
-
-    fn count_unnamed(&self) {
-        for (kind, count) in &self.named {
-            if *count > MOST_NAMED {
-                let message = format!("the same holds for {} more members", count - MOST_NAMED);
-                self.say(self.origin.path().to_path_buf(), *kind, message);
-            }
-        }
-    }
-
-    fn say(&self, path: PathBuf, kind: ProblemKind, message: String) {
-        self.thread.scan.problem(Problem { path: Some(path), kind, message });
-    }
 }
 
 impl Sink for Members<'_, '_, '_> {
     fn member(&mut self, name: &[u8], content: &mut dyn Read) {
         let place = self.place(name);
-        let progress = self.thread.look(&place, Content::Stream(content), self.all);
+        let names = self.shown.names();
+        if let ([layer], Format::Tar) = (&names[..], self.format) {
+            self.all.image.member(layer.as_os_str().as_encoded_bytes(), name);
+        }
+        let is_manifest =
+            names.is_empty() && self.format == Format::Tar && image::may_be_manifest(name);
+        let progress = if is_manifest {
+            let mut copied = Copied { stream: content, copy: Some(Vec::new()) };
+            let progress = self.thread.look(&place, Content::Stream(&mut copied), self.all);
+            if let Some(copy) = copied.copy {
+                self.all.image.manifest(name, copy);
+            }
+            progress
+        } else {
+            self.thread.look(&place, Content::Stream(content), self.all)
+        };
         self.thread.members += 1;
         self.thread.unpacked += progress.bytes;
     }
@@ -211,22 +271,37 @@ impl Sink for Members<'_, '_, '_> {
     }
 
     fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String) {
-        let path = match name {
-            None => self.origin.path().to_path_buf(),
-            Some(name) => {
-                let count = self.named.entry(kind).or_default();
-                *count += 1;
-                if *count > MOST_NAMED {
-                    return;
-                }
-                self.place(name).origin.path().to_path_buf()
-            }
-        };
-        self.say(path, kind, message);
+        let member = name.map(|name| self.place(name).origin);
+        self.thread.say(member.as_ref().unwrap_or(self.origin), kind, message, self.all);
     }
 
     fn is_cancelled(&self) -> bool {
         self.thread.scan.is_cancelled()
+    }
+}
+
+/// A stream of which a copy is kept, unless it is too large for a manifest.
+struct Copied<'a> {
+    stream: &'a mut dyn Read,
+    copy: Option<Vec<u8>>,
+}
+
+impl Read for Copied<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        // Layers lie beside manifests and are no JSON; they show it in their first byte.
+        let is_json = |copy: &Vec<u8>| {
+            copy.len() + read <= image::LARGEST_MANIFEST
+                && matches!(
+                    copy.first().or(buffer[..read].first()),
+                    None | Some(b'{' | b'[' | b' ' | b'\n')
+                )
+        };
+        self.copy = self.copy.take().filter(is_json);
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
     }
 }
 

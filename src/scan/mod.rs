@@ -178,7 +178,7 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
             Input::History { repository, narrowing } => {
                 let threads = settings.threads;
                 let history = History::open(repository.as_deref(), threads, narrowing)?;
-                let first = history::push(&history, &filter, &scan)?;
+                let first = history::push(&history, &filter, &scan);
                 commits.extend(first.into_iter().zip(commits.len()..));
             }
         }

@@ -13,9 +13,9 @@ use crate::suppress::marks::{Marks, Search};
 /// below the memory bound.
 pub(super) const CORE: usize = 4 << 20;
 
-/// Margins in bytes of the blob: UTF-16 takes two for one of text.
-const BEFORE: usize = 2 * MARGIN_BEFORE;
-const AFTER: usize = 2 * MARGIN_AFTER;
+/// Margins in bytes of the blob: UTF-32 takes four for one of text.
+const BEFORE: usize = 4 * MARGIN_BEFORE;
+const AFTER: usize = 4 * MARGIN_AFTER;
 
 /// The first piece read of a stream; most files end within it.
 const FIRST_READ: usize = 64 << 10;

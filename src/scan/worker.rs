@@ -56,9 +56,12 @@ impl Worker for Thread<'_> {
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         let budget = Budget::new(members::limits(&self.scan.settings.archives));
         let mut all = Unpacking::new(&budget);
-        let read = self.look(&Place::outermost(origin), content, &mut all);
+        let place = Place::outermost(origin);
+        let read = self.look(&place, content, &mut all);
+        self.say_unnamed(&place.origin, &all);
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
+        all.label_deleted();
         // Of an archive no lines can be told apart: all of it is what the change brings.
         let lines = if all.has_members { Lines::All } else { lines };
         for found in all.found {
@@ -87,11 +90,8 @@ impl Thread<'_> {
         }
         if let Err(panic) = searched {
             forget(panic);
-            self.scan.problem(Problem {
-                path: Some(place.origin.path().to_path_buf()),
-                kind: ProblemKind::Internal,
-                message: "keylint failed on this file; please report it as a bug".to_owned(),
-            });
+            let message = "keylint failed on this file; please report it as a bug".to_owned();
+            self.say(&place.origin, ProblemKind::Internal, message, all);
         }
         read
     }
@@ -110,13 +110,13 @@ impl Thread<'_> {
         match content {
             Content::Bytes(bytes) => {
                 read.bytes = bytes.len() as u64;
-                let Some(format) = self.container(place, bytes) else {
+                let Some(format) = self.container(place, bytes, all) else {
                     return Some(self.windows.bytes(detector, origin, bytes));
                 };
                 self.unpack(format, place, Source::Bytes(bytes), all);
             }
             Content::Stream(stream) => {
-                let Some((format, head)) = self.peek(place, stream, read) else {
+                let Some((format, head)) = self.peek(place, stream, all, read) else {
                     return Some(self.windows.rest(detector, origin, 0, stream, &stop, read));
                 };
                 let mut whole = head.chain(Counted { stream, bytes: &mut read.bytes });
@@ -124,7 +124,7 @@ impl Thread<'_> {
             }
             Content::Seekable(file) => {
                 let mut stream = &mut *file;
-                let Some((format, _)) = self.peek(place, &mut stream, read) else {
+                let Some((format, _)) = self.peek(place, &mut stream, all, read) else {
                     return Some(self.windows.rest(detector, origin, 0, &mut stream, &stop, read));
                 };
                 match file.seek(SeekFrom::End(0)).and_then(|size| file.rewind().map(|()| size)) {
@@ -145,13 +145,14 @@ impl Thread<'_> {
         &mut self,
         place: &Place,
         stream: &mut dyn Read,
+        all: &mut Unpacking<'_>,
         read: &mut Progress,
     ) -> Option<(Format, Vec<u8>)> {
         self.windows.first(stream, read);
         if read.failed.is_some() {
             return None;
         }
-        let format = self.container(place, self.windows.at_hand())?;
+        let format = self.container(place, self.windows.at_hand(), all)?;
         Some((format, self.windows.at_hand().to_vec()))
     }
 
@@ -164,8 +165,7 @@ impl Thread<'_> {
         all: &mut Unpacking<'_>,
     ) {
         for message in detected.shortcomings {
-            let path = Some(origin.path().to_path_buf());
-            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+            self.say(origin, ProblemKind::OverLimit, message, all);
         }
         self.account_for_lone_runs(origin, detected.low_left_out);
         if detected.depends_on_path

@@ -1,7 +1,7 @@
 //! Which paths are never opened. "Found, but accepted" is another matter, and `suppress`'s.
 
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
@@ -66,6 +66,10 @@ impl Filter {
         if !self.hidden && path.iter().any(is_hidden) {
             return Some(LeftOut::Hidden);
         }
+        // A path from a hostile tree may begin with a slash or lead upwards; the matcher insists on not being asked.
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            return None;
+        }
         let place = root.join(path);
         let excluded = self.excludes.iter().any(|globs| {
             place.starts_with(globs.path())
@@ -123,6 +127,16 @@ mod tests {
         assert_eq!(check(&[], true, "/repo/.git", true), Some(LeftOut::GitDirectory));
         assert_eq!(check(&[], true, "/repo/.env", false), None);
         assert_eq!(check(&[], false, "/repo/.env", false), Some(LeftOut::Hidden));
+    }
+
+    #[test]
+    fn odd_paths_of_trees_are_never_excluded() {
+        let filter = Filter::new([("*", Path::new("/"))], true).unwrap();
+        let check = |path: &str| filter.check_file(Path::new("/work"), Path::new(path));
+        assert_eq!(check("a/b"), Some(LeftOut::Excluded));
+        for path in ["/work//x", "../x", "a/../x"] {
+            assert_eq!(check(path), None, "{path}");
+        }
     }
 
     #[test]

@@ -24,7 +24,7 @@ const PIECE: usize = 64 << 10;
 
 /// A stream with a look ahead, which knows how far it was read and whether that failed.
 pub(super) struct Input<'a> {
-    stream: &'a mut dyn Read,
+    stream: Box<dyn Read + 'a>,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -34,8 +34,19 @@ pub(super) struct Input<'a> {
 
 impl<'a> Input<'a> {
     pub(super) fn new(stream: &'a mut dyn Read) -> Self {
+        Self::of(stream)
+    }
+
+    pub(super) fn of(stream: impl Read + 'a) -> Self {
         let taken = Rc::default();
-        Self { stream, buffer: vec![0; PIECE], start: 0, end: 0, taken, failed: false }
+        Self {
+            stream: Box::new(stream),
+            buffer: vec![0; PIECE],
+            start: 0,
+            end: 0,
+            taken,
+            failed: false,
+        }
     }
 
     /// The next bytes, `count` of them unless the stream ends before. `count` is no more than a few hundred.

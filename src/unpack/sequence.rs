@@ -127,11 +127,12 @@ impl Walk<'_> {
         if self.budget.is_spent() { Flow::Stop } else { Flow::On }
     }
 
-    /// Takes padding up to the next multiple of `unit`.
-    pub(super) fn pad(&mut self, unit: u64) -> io::Result<()> {
+    /// Takes padding up to the next multiple of `unit`; `false` if the archive ends before.
+    pub(super) fn pad(&mut self, unit: u64) -> io::Result<bool> {
         let count = (self.at().next_multiple_of(unit) - self.at()) as usize;
         let available = self.peek(count)?.len();
-        self.take_own(available)
+        self.take_own(available)?;
+        Ok(available == count)
     }
 
     pub(super) fn truncated(&mut self) {

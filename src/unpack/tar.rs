@@ -111,8 +111,9 @@ fn step(walk: &mut Walk<'_>, header: &Header, ahead: &mut Ahead) -> io::Result<F
             walk.member(&name, size)
         }
     };
-    if flow == Flow::On {
-        walk.pad(BLOCK as u64)?;
+    if flow == Flow::On && !walk.pad(BLOCK as u64)? {
+        walk.truncated();
+        return Ok(Flow::Stop);
     }
     Ok(flow)
 }

@@ -198,6 +198,10 @@ fn a_history_can_be_narrowed() {
     assert_eq!(places(&sandbox.run("history --format json").expect(1)).len(), 2);
     let found = of_one(&sandbox, "history --format json --since with");
     assert_eq!(found, [json!(["side", side, false, "ref", 1])]);
+    // A line that is added beside an old key makes the key no newer.
+    commit(&sandbox, "keys", &format!("{PAIR}# more\n"));
+    let found = of_one(&sandbox, "history --format json --since with");
+    assert_eq!(found, [json!(["side", side, false, "ref", 1])]);
     let found = of_one(&sandbox, "history --format json --branch main");
     assert_eq!(found[0][0], "keys");
     sandbox.run("history --since 2100-01-01").expect(0);
@@ -259,6 +263,49 @@ fn a_missing_commit_is_a_problem() {
         .unwrap();
     sandbox.run("history").expect(2).says(&format!("names {lost}, which is not there"));
     sandbox.run("history --allow-incomplete").expect(2);
+}
+
+#[test]
+fn a_missing_tree_is_a_problem_where_places_are_looked_up() {
+    let sandbox = repository();
+    commit(&sandbox, "conf/deep/keys", PAIR);
+    let tree = sandbox.git("rev-parse HEAD:conf").trim().to_owned();
+    std::fs::remove_file(sandbox.path(format!(".git/objects/{}/{}", &tree[..2], &tree[2..])))
+        .unwrap();
+    sandbox.run("history").expect(2).says(&format!("tree {tree} is not there"));
+}
+
+#[test]
+fn what_libgit2_cannot_read_is_reported_with_what_was_found() {
+    let sandbox = repository();
+    commit(&sandbox, "keys", PAIR);
+    let tree = sandbox.git("rev-parse HEAD^{tree}").trim().to_owned();
+    sandbox.write("odd", &format!("tree {tree}\n\nneither author nor date"));
+    let odd = sandbox.git("hash-object -t commit -w --literally odd").trim().to_owned();
+    std::fs::write(sandbox.path(".git/refs/heads/main"), format!("{odd}\n")).unwrap();
+    sandbox.git("reflog expire --expire=now --all");
+    let run = sandbox.run("history --format json").expect(2);
+    assert_eq!(places(&run)[0].len(), 1);
+    assert!(run.stdout.contains("its author cannot be read"), "{}", run.stdout);
+}
+
+#[test]
+fn what_another_working_tree_has_staged_is_told_as_staged() {
+    let sandbox = repository();
+    sandbox.git("worktree add --quiet linked");
+    sandbox.write("linked/staged", PAIR);
+    sandbox.git("-C linked add staged");
+    let found = of_one(&sandbox, "history --format json");
+    assert_eq!(found, [json!(["staged", null, false, "index", 1])]);
+}
+
+#[test]
+fn a_blob_that_is_not_scanned_is_named_by_its_path_and_can_be_excluded() {
+    let sandbox = repository();
+    commit(&sandbox, "large/file", &"x".repeat(2000));
+    let run = sandbox.run("history --max-file-size 1K").expect(2);
+    run.says("large/file: larger than the limit");
+    sandbox.run("history --max-file-size 1K --exclude large/").expect(0);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod allow; // what a configuration and a policy say of findings
 mod bad_input; // input that cannot be read, or not whole, or should not be
 mod baseline; // what baselines know, and what their file looks like
 mod cli; // the command line: usage, help, configuration, where reports go, exit statuses
+mod containers; // containers of every format, made at test time
 mod corpus; // reads and expands fixtures, scans texts in a temporary directory
 mod encodings; // encoders to wrap texts with
 mod fixtures; // the corpus of shapes and look-alikes, scanned as a user would
@@ -33,5 +34,7 @@ mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
 mod triage; // findings gone through one by one, with answers from a pipe
+mod unpack; // archives and compressed files: the same findings inside as outside, and nothing lost
+mod unpack_limits; // bombs, and what cannot be read: bounded, named, and the run goes on
 mod windows; // windows and threads make no difference
 mod wrapped; // credentials that do not stand in clear

@@ -119,15 +119,15 @@ fn a_large_file_is_read_in_windows_with_exact_places() {
 /// A run that is too regular for a secret by itself counts beside an ID, also when the ID stands in the window before.
 #[test]
 fn an_id_in_the_window_before_is_near() {
-    let (before, after) = ("filler of a line\n".repeat(3000), "filler of a line\n".repeat(30_000));
+    let (before, after) = ("filler of a line\n".repeat(8000), "filler of a line\n".repeat(30_000));
     let id = expand("connect('{{aws-access-key-id:1}}'").0;
     let weak = ["kQ7/service/", "endpoint/", "aB3dEf9/", "config/x2Yz"].concat();
     assert_eq!(weak.len(), 40);
     let text = format!("{before}{id}, '{weak}')\n{after}");
     let whole = scan_file(text.as_bytes(), 8 << 20);
     assert_eq!(whole[0].parts.len(), 2, "joined when both stand in one window");
-    // The first core ends two margins of 16 KiB and its own size after the start: between the ID and the run.
-    let core = before.len() + id.len() + 1 - 2 * keylint::detect::MARGIN_BEFORE;
+    // The first core ends four margins and its own size after the start: between the ID and the run.
+    let core = before.len() + id.len() + 1 - 4 * keylint::detect::MARGIN_BEFORE;
     assert_eq!(scan_file(text.as_bytes(), core), whole);
 }
 

@@ -11,8 +11,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::attribution::{Attribution, Place, Scope, Wanted};
-use super::missing::Missing;
+use super::attribution::{Attribution, Place, Scope, Wanted, parse_id};
+use super::missing::{self, Missing};
 use super::objects::Store;
 use super::pack::{Id, Kind, Object};
 use super::range::named;
@@ -70,9 +70,14 @@ pub struct Placed {
     pub at_head: bool,
     /// What keeps it.
     pub reach: Reach,
+    /// Whether it stood there before what was narrowed down to: nothing new.
+    pub is_old: bool,
     /// Whether the object stands at more places than are told.
     pub more: bool,
 }
+
+/// Places of all objects together that are told.
+const MAX_PLACED: usize = 500_000;
 
 impl History {
     /// Opens the repository at or above `path`, or else that of the current directory. `threads` read it; 0 is one for
@@ -124,7 +129,7 @@ impl History {
                     if object.kind == Kind::Commit {
                         missing.look_for_needs_of(&object, store);
                     }
-                    let path = name(object.kind, id);
+                    let path = provisional_name(object.kind, id);
                     match max_file_size {
                         Some(limit) if size > limit && object.kind == Kind::Blob => {
                             visitor.problem(over_limit(&path, limit, 0));
@@ -213,7 +218,7 @@ impl History {
         objects: &[ObjectId],
         filter: &Filter,
         visitor: &dyn Visitor,
-    ) -> Result<Vec<Placed>, GitError> {
+    ) -> Vec<Placed> {
         let wanted = Wanted::new(objects.iter().map(|object| object.0));
         let stop = || visitor.is_cancelled();
         let (attribution, unread) = Attribution::gather(
@@ -227,9 +232,14 @@ impl History {
         for unread in unread {
             visitor.problem(unread.problem());
         }
+        let say = |kind, path, message| visitor.problem(Problem { path, kind, message });
         for message in attribution.unread() {
-            let message = message.clone();
-            visitor.problem(Problem { path: None, kind: ProblemKind::Unreadable, message });
+            say(ProblemKind::Unreadable, None, message.clone());
+        }
+        missing::report_trees(attribution.missing(), &self.repository, visitor);
+        if attribution.is_cut_off() {
+            let message = "its trees hold each other too many times: not all places are told";
+            say(ProblemKind::OverLimit, None, message.to_owned());
         }
         let root = self.repository.workdir().unwrap_or(self.repository.path());
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
@@ -239,7 +249,13 @@ impl History {
         let mut placed = Vec::new();
         for object in objects {
             let found = finder.places(&object.0);
-            for place in found.list {
+            if found.more || placed.len() > MAX_PLACED {
+                let message = "stands at more places than are looked up: those that are told may not be all, nor the \
+                               first";
+                say(ProblemKind::OverLimit, Some(name(Kind::Blob, *object)), message.to_owned());
+            }
+            for place in found.list.into_iter().take(MAX_PLACED.saturating_sub(placed.len()).max(1))
+            {
                 if let Some(path) = &place.path
                     && let Some(reason) = filter.check_file(&root, path)
                 {
@@ -248,13 +264,13 @@ impl History {
                     }
                     continue;
                 }
-                let origin = self.origin(*object, &place, &mut commits)?;
-                let Place { order, at_head, reach, .. } = place;
-                let more = found.more;
-                placed.push(Placed { object: *object, origin, order, at_head, reach, more });
+                let origin = self.origin(*object, &place, &mut commits, visitor);
+                let Place { order, at_head, is_old, reach, .. } = place;
+                let (object, more) = (*object, found.more);
+                placed.push(Placed { object, origin, order, at_head, reach, is_old, more });
             }
         }
-        Ok(placed)
+        placed
     }
 
     /// A place as a report names it.
@@ -263,9 +279,10 @@ impl History {
         object: ObjectId,
         place: &Place,
         commits: &mut HashMap<Id, Arc<Commit>>,
-    ) -> Result<Origin, GitError> {
-        let commit = place.first.map(|id| self.commit(id, commits)).transpose()?;
-        Ok(match (&place.path, commit) {
+        visitor: &dyn Visitor,
+    ) -> Origin {
+        let commit = place.first.map(|id| self.commit(id, commits, visitor));
+        match (&place.path, commit) {
             (Some(path), Some(commit)) => Origin::Committed { path: path.clone(), commit },
             (Some(path), None) => {
                 Origin::Object { path: path.clone(), id: object, is_message: false }
@@ -286,7 +303,7 @@ impl History {
                 );
                 Origin::Object { path, id: object, is_message }
             }
-        })
+        }
     }
 }
 
@@ -296,17 +313,25 @@ impl History {
         &self,
         id: Id,
         known: &mut HashMap<Id, Arc<Commit>>,
-    ) -> Result<Arc<Commit>, GitError> {
+        visitor: &dyn Visitor,
+    ) -> Arc<Commit> {
         if let Some(commit) = known.get(&id) {
-            return Ok(Arc::clone(commit));
+            return Arc::clone(commit);
         }
         let read = || -> Result<Commit, git2::Error> {
             let oid = Oid::from_bytes(&id)?;
             Ok(named(oid, &self.repository.find_commit(oid)?.author()))
         };
-        let commit = Arc::new(read().map_err(GitError::while_("a commit cannot be read"))?);
+        // libgit2 may not be able to read what the pack reader was.
+        let commit = read().unwrap_or_else(|error| {
+            let id = ObjectId(id).to_string();
+            let message = format!("commit {id}: its author cannot be read: {}", error.message());
+            visitor.problem(Problem { path: None, kind: ProblemKind::Unreadable, message });
+            Commit { id, author: "unknown".to_owned(), seconds: 0, offset: 0 }
+        });
+        let commit = Arc::new(commit);
         known.insert(id, Arc::clone(&commit));
-        Ok(commit)
+        commit
     }
 }
 
@@ -327,7 +352,23 @@ fn scope(repository: &Repository, narrowing: &Narrowing) -> Result<Scope, GitErr
     Ok(scope)
 }
 
-/// What an object is called as long as nobody knows where it stands.
+const PROVISIONAL: &str = "<object ";
+
+/// What an object is called until it is looked up where it stands.
+fn provisional_name(kind: Kind, id: ObjectId) -> PathBuf {
+    match kind {
+        Kind::Blob => format!("{PROVISIONAL}{id}>").into(),
+        _ => name(kind, id),
+    }
+}
+
+/// The blob that a path names provisionally, and the rest of the path: within an archive.
+pub fn provisional(path: &Path) -> Option<(ObjectId, &str)> {
+    let (id, rest) = path.to_str()?.strip_prefix(PROVISIONAL)?.split_once('>')?;
+    Some((ObjectId(parse_id(id.as_bytes())?), rest))
+}
+
+/// What an object is called that stands nowhere.
 fn name(kind: Kind, id: ObjectId) -> PathBuf {
     match kind {
         Kind::Commit => format!("<message of commit {id:.SHORT$}>"),

@@ -54,7 +54,9 @@ impl Missing {
             say(ProblemKind::Partial, message);
         }
         let mut lacking = 0;
-        for (commit, lacks) in self.0.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        let mut missing = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        missing.sort_unstable();
+        for (commit, lacks) in missing {
             if partial || shallow.contains(&commit.0) || is_known_elsewhere(repository, lacks) {
                 continue;
             }
@@ -68,6 +70,21 @@ impl Missing {
             let more = lacking - MAX_NAMED;
             say(ProblemKind::Missing, format!("{more} more commits name what is not there"));
         }
+    }
+}
+
+/// Says which trees are named by others and are not there.
+pub(super) fn report_trees(missing: &[Id], repository: &Repository, visitor: &dyn Visitor) {
+    if missing.is_empty() || is_partial(repository) {
+        return;
+    }
+    let say =
+        |message| visitor.problem(Problem { path: None, kind: ProblemKind::Missing, message });
+    for id in missing.iter().take(MAX_NAMED) {
+        say(format!("tree {} is not there, though another one names it", ObjectId(*id)));
+    }
+    if missing.len() > MAX_NAMED {
+        say(format!("{} more trees are not there", missing.len() - MAX_NAMED));
     }
 }
 

@@ -5,8 +5,10 @@
 //! lets it pass, too. The label goes into the reason, and `keylint migrate` names such values.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::carry::Carry;
@@ -25,7 +27,33 @@ const EXCLUDES: &str = "detect_secrets.filters.regex.should_exclude_";
 struct Baseline {
     #[serde(default)]
     filters_used: Vec<Filter>,
-    results: BTreeMap<String, Vec<Found>>,
+    #[serde(deserialize_with = "in_order")]
+    results: Vec<(String, Vec<Found>)>,
+}
+
+/// The files as they follow one another in the text, in which their lines are looked for.
+fn in_order<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, Vec<Found>)>, D::Error> {
+    struct Files;
+
+    impl<'de> Visitor<'de> for Files {
+        type Value = Vec<(String, Vec<Found>)>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("files with what was found in them")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut files = Vec::new();
+            while let Some(file) = map.next_entry()? {
+                files.push(file);
+            }
+            Ok(files)
+        }
+    }
+
+    deserializer.deserialize_map(Files)
 }
 
 #[derive(Deserialize)]
@@ -74,12 +102,11 @@ pub(super) fn parse(text: &str, list: &mut ForeignList) -> Result<(), Problem> {
     let baseline: Baseline = serde_json::from_str(text)
         .map_err(|error| json_problem(&error, "a baseline of detect-secrets"))?;
     filters(&baseline.filters_used, text, list)?;
-    // The results are sorted by file as they are written; one that was sorted by hand is found from the start.
     let mut lines = Lines::new(text);
     for (file, found) in &baseline.results {
         let mut values: BTreeMap<[u8; 20], Known> = BTreeMap::new();
         for found in found {
-            let line = lines.of_next(&format!("\"{}\"", found.hashed_secret));
+            let line = lines.of_next("\"hashed_secret\"");
             let digest = hex(&found.hashed_secret).ok_or_else(|| {
                 let expected = "a SHA-1 digest of 40 hexadecimal digits";
                 (line, format!("`hashed_secret` must be {expected}"))
@@ -133,9 +160,10 @@ impl Known {
 
 fn filters(filters: &[Filter], text: &str, list: &mut ForeignList) -> Result<(), Problem> {
     let mut compiler = Compiler::new(Dialect::Python);
+    let mut lines = Lines::new(text);
     for filter in filters {
         let Some(about) = filter.path.strip_prefix(EXCLUDES) else { continue };
-        let line = Lines::new(text).of_next(&filter.path);
+        let line = lines.of_next(EXCLUDES);
         let patterns: Vec<&str> = match &filter.pattern {
             Value::String(pattern) => vec![pattern],
             Value::Array(patterns) => patterns.iter().filter_map(Value::as_str).collect(),

@@ -267,39 +267,25 @@ fn json_problem(error: &serde_json::Error, what: &str) -> Problem {
     (error.line().max(1) as u64, problem)
 }
 
-/// Finds the lines of a JSON text's entries, which its parser does not tell, by what is written in them.
+/// Finds the lines of a JSON text's entries, which its parser does not tell, by a key that each of them has. They are
+/// asked for in their order, so the text is searched once.
 struct Lines<'t> {
     text: &'t str,
     reached: usize,
     line: u64,
-    /// How often the text may still be searched from its start: what is in order never needs it.
-    restarts: u32,
 }
 
 impl<'t> Lines<'t> {
     fn new(text: &'t str) -> Self {
-        Self { text, reached: 0, line: 1, restarts: 100 }
+        Self { text, reached: 0, line: 1 }
     }
 
-    /// The line of the next occurrence of `needle`; where there is none, of the last one found.
+    /// The line of the next occurrence of `needle`, which holds no line end; where there is none, the last line.
     fn of_next(&mut self, needle: &str) -> u64 {
-        let find = |from: usize| {
-            memchr::memmem::find(&self.text.as_bytes()[from..], needle.as_bytes())
-                .map(|at| from + at)
-        };
-        let mut found = find(self.reached);
-        if found.is_none() && self.restarts > 0 {
-            self.restarts -= 1;
-            found = find(0);
-            (self.reached, self.line) =
-                if found.is_some() { (0, 1) } else { (self.reached, self.line) };
-        }
-        if let Some(at) = found {
-            let passed = &self.text.as_bytes()[self.reached..at];
-            self.line += memchr::memchr_iter(b'\n', passed).count() as u64;
-            self.reached = at + 1;
-            // The byte at `at` is no line end, so nothing is counted twice or left out.
-        }
+        let rest = &self.text.as_bytes()[self.reached..];
+        let at = memchr::memmem::find(rest, needle.as_bytes()).unwrap_or(rest.len());
+        self.line += memchr::memchr_iter(b'\n', &rest[..at]).count() as u64;
+        self.reached += (at + 1).min(rest.len());
         self.line
     }
 }
@@ -328,12 +314,9 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_found_also_out_of_order() {
+    fn lines_are_found_in_their_order() {
         let mut lines = Lines::new("a\nb\n\nc\nb\n");
-        assert_eq!(
-            ["b", "c", "a", "b", "b", "x"].map(|needle| lines.of_next(needle)),
-            [2, 4, 1, 2, 5, 5]
-        );
+        assert_eq!(["b", "b", "c", "b"].map(|needle| lines.of_next(needle)), [2, 5, 6, 6]);
     }
 
     #[test]

@@ -192,6 +192,7 @@ fn finding(
         parts.iter().map(|(kind, range)| part(text, *kind, range.clone(), words, reach)).collect();
     let rule = RuleId::new("aws-long-term-credentials");
     Finding {
+        history: None,
         severity: Severity::High,
         confidence: Confidence::High,
         class: Class::Leak,

@@ -147,14 +147,25 @@ impl Attribution {
         let mut tips = Tips::of(repository);
         tips.follow(&tags);
         let commits = Commits::new(written, &tips.kept);
-        let head = repository.head().ok().and_then(|head| head.peel_to_commit().ok());
-        let head = head.and_then(|head| commits.number(&tips::id_of(head.id())?));
+        // The commit itself is not read by libgit2, which may not be able to where the pack reader is.
+        let head = repository.head().ok().and_then(|head| head.target());
+        let head = head.and_then(|head| commits.number(&tips::id_of(head)?));
         (Self { trees: Trees::new(gathered), commits, tips, scope, head }, unread)
     }
 
     /// Answers for one object after the other.
     pub(crate) fn finder(&self) -> Finder<'_> {
         Finder::new(self)
+    }
+
+    /// Trees that others name and the repository does not have.
+    pub(crate) fn missing(&self) -> &[Id] {
+        &self.trees.missing
+    }
+
+    /// Whether there were more trees within trees than are kept.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.trees.is_cut_off
     }
 
     /// What could not be read of references, logs and the index, in words.

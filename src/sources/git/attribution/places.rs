@@ -16,7 +16,7 @@ const MAX_PATHS: usize = 1_000;
 
 /// Pairs of tree and path that are looked at for one object. A file that never changed has one for each version of each
 /// directory above it.
-const MAX_STEPS: usize = 8_000_000;
+const MAX_STEPS: usize = 4_000_000;
 
 /// No path, or no more of it.
 const END: u32 = u32::MAX;
@@ -32,6 +32,8 @@ pub(crate) struct Place {
     /// How many commits come before the first one; of no meaning across runs.
     pub(crate) order: u32,
     pub(crate) at_head: bool,
+    /// Whether it stood there before what the scope asks for: nothing new.
+    pub(crate) is_old: bool,
     pub(crate) reach: Reach,
 }
 
@@ -96,22 +98,26 @@ impl<'a> Finder<'a> {
         }
         let Climbed { found, more } = self.climb(object);
         places.more = more;
-        // What is committed is in the index, too: only what is nowhere else is there for itself.
-        let staged = self.told.tips.staged.iter().filter(|(id, _)| id == object);
-        let staged: Vec<&PathBuf> = staged
-            .map(|(_, path)| path)
-            .filter(|path| !found.iter().any(|(known, _)| known == *path))
-            .collect();
+        let staged = self.told.tips.staged.get(object).map_or(&[][..], Vec::as_slice);
         let is_held = !(found.is_empty() && staged.is_empty());
+        let mut committed = HashSet::new();
         for (path, held) in found {
-            if held.commits.is_empty() {
-                let reach = held.kept.unwrap_or(Reach::Dangling);
-                places.list.extend(self.uncommitted(Some(path), reach));
-            } else {
+            let reaches = held.commits.iter().map(|number| self.told.commits.reach(*number));
+            let reach = reaches.min().unwrap_or(Reach::Dangling);
+            let kept = held.kept.filter(|kept| *kept < reach);
+            if reach < Reach::Index || kept.is_some() {
+                committed.insert(path.clone());
+            }
+            if held.commits.is_empty() || kept.is_some() {
+                let reach = kept.unwrap_or(Reach::Dangling);
+                places.list.extend(self.uncommitted(Some(path.clone()), reach));
+            }
+            if !held.commits.is_empty() {
                 places.list.extend(self.place(Some(path), &held.commits));
             }
         }
-        for path in staged {
+        // What is committed is in the index, too: only what is nowhere else is there for itself.
+        for path in staged.iter().filter(|path| !committed.contains(*path)) {
             places.list.extend(self.uncommitted(Some(path.clone()), Reach::Index));
         }
         if let Some(reach) = self.kept.get(object) {
@@ -131,16 +137,16 @@ impl<'a> Finder<'a> {
             self.within.as_ref().is_none_or(|within| within[*number as usize])
                 && (!scope.reachable_only || commits.reach(*number) <= Reach::Notes)
         };
+        let at_head = self.told.head.is_some_and(|head| having.contains(&head));
         let having: Vec<Number> = having.iter().copied().filter(is_within).collect();
-        if (scope.since.is_some() || self.old.is_some()) && !self.is_new(&having) {
-            return None;
-        }
+        let is_old = (scope.since.is_some() || self.old.is_some()) && !self.is_new(&having);
         let first = having.iter().copied().min_by_key(|number| commits.order(*number))?;
         Some(Place {
             path,
             first: Some(commits.id(first)),
             order: commits.order(first),
-            at_head: self.told.head.is_some_and(|head| having.contains(&head)),
+            at_head,
+            is_old,
             reach: having.iter().map(|number| commits.reach(*number)).min()?,
         })
     }
@@ -162,7 +168,8 @@ impl<'a> Finder<'a> {
         if scope.branch.is_some() || (scope.reachable_only && reach > Reach::Notes) {
             return None;
         }
-        Some(Place { path, first: None, order: u32::MAX, at_head: false, reach })
+        let order = u32::MAX;
+        Some(Place { path, first: None, order, at_head: false, is_old: false, reach })
     }
 
     /// From an object up to the commits that have it, by path.
@@ -182,7 +189,8 @@ impl<'a> Finder<'a> {
             if !seen.insert((tree, path)) {
                 continue;
             }
-            if found.len() > MAX_PATHS || seen.len() > MAX_STEPS {
+            let steps = seen.len().max(pending.len()).max(paths.list.len());
+            if found.len() > MAX_PATHS || steps > MAX_STEPS {
                 more = true;
                 break;
             }

@@ -1,5 +1,6 @@
 //! What keeps objects in a repository: references, HEADs, the logs of references, the index.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use crate::sources::git::changed::path_of;
 use crate::sources::git::pack::Id;
 
 /// An object that something keeps.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tip {
     pub(super) id: Id,
     pub(super) reach: Reach,
@@ -23,12 +24,12 @@ pub(super) struct Tip {
 pub(super) struct Tips {
     pub(super) kept: Vec<Tip>,
     /// Blobs of the index, with their paths.
-    pub(super) staged: Vec<(Id, PathBuf)>,
+    pub(super) staged: HashMap<Id, Vec<PathBuf>>,
     /// What could not be read, in words.
     pub(super) unread: Vec<String>,
 }
 
-/// Bytes of a reference's log that are read, from its start. Logs grow by a line a move.
+/// Longer logs of references, in bytes, are named as not read. Logs grow by a line a move.
 const MAX_LOG: u64 = 256 << 20;
 
 impl Tips {
@@ -43,26 +44,65 @@ impl Tips {
         if common != repository.path() {
             tips.worktree(&common);
         }
-        for worktree in fs::read_dir(common.join("worktrees")).into_iter().flatten().flatten() {
-            tips.worktree(&worktree.path());
-        }
-        match repository.index() {
-            Ok(index) => tips.staged.extend(index.iter().filter_map(|entry| {
-                let id = id_of(entry.id)?;
-                Some((id, path_of(&entry.path)))
-            })),
-            Err(error) => {
-                tips.unread.push(format!("the index cannot be read: {}", error.message()));
-            }
+        for worktree in tips.entries(&common.join("worktrees")) {
+            tips.worktree(&worktree);
         }
         tips
+    }
+
+    /// The paths in a directory, none if it is not there.
+    fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
+        let listed = fs::read_dir(directory)
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+        match listed {
+            Ok(paths) => paths,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                self.unread.push(format!("{}: {error}", directory.display()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// What a file holds; nothing if it is not there.
+    fn read(&mut self, path: &Path) -> Vec<u8> {
+        match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            Err(error) => {
+                self.unread.push(format!("{}: {error}", path.display()));
+                Vec::new()
+            }
+        }
+    }
+
+    /// The index of a working tree.
+    fn index(&mut self, path: &Path) {
+        if !path.exists() {
+            return;
+        }
+        match git2::Index::open(path) {
+            Ok(index) => {
+                for entry in index.iter() {
+                    let Some(id) = id_of(entry.id) else { continue };
+                    self.staged.entry(id).or_default().push(path_of(&entry.path));
+                }
+            }
+            Err(error) => {
+                self.unread.push(format!("{}: {}", path.display(), error.message()));
+            }
+        }
     }
 
     /// What keeps a tag keeps what it is a tag of. `tags` are sorted.
     pub(super) fn follow(&mut self, tags: &[(Id, Id)]) {
         let mut next = 0;
+        // In a repository that lies about its ids, tags may be tags of each other.
+        let mut followed = HashSet::new();
         while let Some(tip) = self.kept.get(next).copied() {
-            if let Ok(tag) = tags.binary_search_by_key(&tip.id, |(tag, _)| *tag) {
+            if let Ok(tag) = tags.binary_search_by_key(&tip.id, |(tag, _)| *tag)
+                && followed.insert(tip)
+            {
                 self.kept.push(Tip { id: tags[tag].1, reach: tip.reach });
             }
             next += 1;
@@ -80,38 +120,35 @@ impl Tips {
         Ok(())
     }
 
-    /// The HEAD of a working tree, if it is detached, and the logs beside it.
+    /// The HEAD of a working tree, if it is detached, its index, and the logs beside it.
     fn worktree(&mut self, directory: &Path) {
-        if let Ok(head) = fs::read(directory.join("HEAD")) {
-            let id = parse_id(head.trim_ascii());
-            self.kept.extend(id.map(|id| Tip { id, reach: Reach::Ref }));
-        }
-        let mut pending = vec![(directory.join("logs"), String::new())];
-        while let Some((path, name)) = pending.pop() {
-            let Ok(entries) = fs::read_dir(&path) else { continue };
-            for entry in entries.flatten() {
-                let name = format!("{name}/{}", entry.file_name().to_string_lossy());
-                match entry.file_type() {
-                    Ok(kind) if kind.is_dir() => pending.push((entry.path(), name)),
-                    Ok(kind) if kind.is_file() => self.log(&entry.path(), &name),
-                    _ => {}
+        let head = self.read(&directory.join("HEAD"));
+        let head = parse_id(head.trim_ascii());
+        self.kept.extend(head.map(|id| Tip { id, reach: Reach::Ref }));
+        self.index(&directory.join("index"));
+        let mut pending = vec![directory.join("logs")];
+        while let Some(path) = pending.pop() {
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => pending.extend(self.entries(&path)),
+                Ok(metadata) if metadata.is_file() => {
+                    let is_stash = path.ends_with("logs/refs/stash");
+                    self.log(&path, metadata.len(), is_stash);
                 }
+                // A link leads to what is not this repository's.
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => self.unread.push(format!("{}: {error}", path.display())),
             }
         }
     }
 
     /// Every object that the log of a reference names.
-    fn log(&mut self, path: &Path, name: &str) {
-        let size = fs::metadata(path).map_or(0, |metadata| metadata.len());
+    fn log(&mut self, path: &Path, size: u64, is_stash: bool) {
         if size > MAX_LOG {
             return self.unread.push(format!("{} is too long to be read", path.display()));
         }
-        let log = match fs::read(path) {
-            Ok(log) => log,
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) => return self.unread.push(format!("{}: {error}", path.display())),
-        };
-        let reach = if name == "/refs/stash" { Reach::Stash } else { Reach::Reflog };
+        let log = self.read(path);
+        let reach = if is_stash { Reach::Stash } else { Reach::Reflog };
         for line in log.split(|byte| *byte == b'\n') {
             let ids = line.splitn(3, |byte| *byte == b' ').take(2).filter_map(parse_id);
             self.kept.extend(ids.map(|id| Tip { id, reach }));

@@ -12,6 +12,9 @@ use crate::sources::git::pack::Id;
 /// A tree's number, in the order in which the pass met it.
 pub(super) type Tree = u32;
 
+/// Edges that one thread keeps: half a gigabyte of them. The history of Linux has some 60 million.
+const MAX_EDGES: usize = 1 << 27;
+
 /// What one thread gathered.
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -24,6 +27,8 @@ pub(super) struct Gathered {
     known: HashMap<u64, u32, BuildHasherDefault<Prefix>>,
     names: Names,
     held: Vec<(Tree, u32, Id)>,
+    /// Whether there were more edges than are kept.
+    is_cut_off: bool,
 }
 
 /// A subtree under a name.
@@ -79,6 +84,7 @@ impl Gathered {
         while let Some((mode, name, child, after)) = entry(rest) {
             rest = after;
             match mode {
+                Mode::Tree if self.edges.len() == MAX_EDGES => self.is_cut_off = true,
                 Mode::Tree => {
                     let entry = self.entry(child, name);
                     self.edges.push(entry);
@@ -99,10 +105,18 @@ impl Gathered {
         let by_name = name.iter().fold(0_u64, |hash, byte| {
             (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
         });
-        *self.known.entry(prefix ^ by_name).or_insert_with(|| {
-            self.entries.push(Entry { child: *child, name: self.names.number(name) });
-            self.entries.len() as u32 - 1
-        })
+        let key = prefix ^ by_name;
+        if let Some(number) = self.known.get(&key) {
+            let known = &self.entries[*number as usize];
+            // Whoever writes a tree can make keys collide.
+            if known.child == *child && *self.names.list[known.name as usize] == *name {
+                return *number;
+            }
+        }
+        self.entries.push(Entry { child: *child, name: self.names.number(name) });
+        let number = self.entries.len() as u32 - 1;
+        self.known.entry(key).or_insert(number);
+        number
     }
 }
 
@@ -154,6 +168,10 @@ pub(super) struct Trees {
     ends: Vec<u32>,
     holders: Vec<Tree>,
     held: HashMap<Id, Vec<(Tree, u32)>>,
+    /// Subtrees that are named, and were not among those gathered; each once, sorted.
+    pub(super) missing: Vec<Id>,
+    /// Whether there were more edges than are kept.
+    pub(super) is_cut_off: bool,
 }
 
 impl Trees {
@@ -167,6 +185,8 @@ impl Trees {
             ends: Vec::new(),
             holders: Vec::new(),
             held: HashMap::new(),
+            missing: Vec::new(),
+            is_cut_off: gathered.iter().any(|one| one.is_cut_off),
         };
         let mut base = 0;
         for one in &gathered {
@@ -180,6 +200,8 @@ impl Trees {
             base += count;
         }
         trees.leading.sort_unstable();
+        trees.missing.sort_unstable();
+        trees.missing.dedup();
         trees
     }
 
@@ -193,6 +215,8 @@ impl Trees {
         for (entry, number) in gathered.entries.iter().zip(first..) {
             if let Some(child) = self.numbers.get(&entry.child) {
                 self.leading.push((*child, number));
+            } else {
+                self.missing.push(entry.child);
             }
             self.entry_names.push(names[entry.name as usize]);
         }

@@ -1,0 +1,101 @@
+//! Any bytes as a container of any format: no unpacker panics, hands out more than the limits allow, or ends without a
+//! word when it did not read what it was given to its end; and no byte is lost: what is not read from a member whole
+//! is handed out as the container's own.
+
+#![no_main]
+
+use std::io::{Cursor, Read};
+use std::time::Duration;
+
+use keylint::model::coverage::ProblemKind;
+use keylint::unpack::{Budget, Format, Limits, Sink, Source, sniff, unpack};
+use libfuzzer_sys::arbitrary::{self, Arbitrary};
+use libfuzzer_sys::fuzz_target;
+
+const TOTAL: u64 = 4 << 20;
+const PIECE: usize = 64 << 10;
+
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum As {
+    Bytes,
+    Seekable,
+    Stream,
+}
+
+#[derive(Default)]
+struct Collected {
+    given: u64,
+    own: u64,
+    members: u64,
+    broken: bool,
+    problems: u64,
+}
+
+impl Collected {
+    fn drain(&mut self, stream: &mut dyn Read) -> u64 {
+        let mut buffer = vec![0; PIECE];
+        let mut read = 0;
+        loop {
+            match stream.read(&mut buffer) {
+                Ok(0) => return read,
+                Ok(count) => read += count as u64,
+                Err(_) => {
+                    self.broken = true;
+                    return read;
+                }
+            }
+        }
+    }
+}
+
+impl Sink for Collected {
+    fn member(&mut self, _: &[u8], content: &mut dyn Read) {
+        self.members += 1;
+        self.given += self.drain(content);
+    }
+
+    fn own(&mut self, _: u64, bytes: &mut dyn Read) {
+        self.own += self.drain(bytes);
+    }
+
+    fn problem(&mut self, _: Option<&[u8]>, _: ProblemKind, _: String) {
+        self.problems += 1;
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+fuzz_target!(|input: (u8, As, &[u8])| {
+    let (format, source, bytes) = input;
+    // What does not begin as a format does never reaches its unpacker.
+    let Some(format) = sniff(bytes).or_else(|| {
+        let format = Format::ALL[usize::from(format) % Format::ALL.len()];
+        (format == Format::SevenZip || format == Format::Zip).then_some(format)
+    }) else {
+        return;
+    };
+    let limits = Limits {
+        depth: 1,
+        members: 1000,
+        member_size: TOTAL,
+        total_size: TOTAL,
+        ratio: 1000,
+        memory: 8 << 20,
+        time: Duration::from_secs(20),
+    };
+    let budget = Budget::new(limits);
+    let mut sink = Collected::default();
+    match source {
+        As::Bytes => unpack(format, Source::Bytes(bytes), &budget, &mut sink),
+        As::Seekable => unpack(format, Source::Seekable(&mut Cursor::new(bytes)), &budget, &mut sink),
+        As::Stream => unpack(format, Source::Stream(&mut { bytes }), &budget, &mut sink),
+    }
+    assert!(sink.members <= limits.members);
+    // Stored members are bounded by the input, and the last piece may go over the limit.
+    assert!(sink.given <= TOTAL + bytes.len() as u64 + PIECE as u64, "{}", sink.given);
+    if sink.members == 0 && !bytes.iter().all(|byte| *byte == 0) {
+        assert!(sink.own > 0 || sink.problems > 0, "nothing came of {format:?}");
+    }
+});

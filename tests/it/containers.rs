@@ -1,0 +1,251 @@
+//! Containers made at test time: every format that keylint unpacks, and some that are not what they should be.
+
+use std::io::{Cursor, Write};
+
+use flate2::Compression;
+use flate2::write::{DeflateEncoder, GzEncoder};
+use rawzip::{CompressionMethod, ZipArchiveWriter};
+
+/// A container of one kind: makes one that holds a member called `name`, and says what the member's path is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wrap {
+    Zip,
+    StoredZip,
+    Bzip2Zip,
+    ZstdZip,
+    XzZip,
+    Tar,
+    OldTar,
+    GnuTar,
+    PaxTar,
+    Ar,
+    BsdAr,
+    Deb,
+    Newc,
+    Odc,
+    SevenZip,
+    TarGz,
+    Gzip,
+    Bzip2,
+    Xz,
+    Zstd,
+    Lz4,
+}
+
+impl Wrap {
+    pub(crate) const ALL: [Self; 21] = [
+        Self::Zip,
+        Self::StoredZip,
+        Self::Bzip2Zip,
+        Self::ZstdZip,
+        Self::XzZip,
+        Self::Tar,
+        Self::OldTar,
+        Self::GnuTar,
+        Self::PaxTar,
+        Self::Ar,
+        Self::BsdAr,
+        Self::Deb,
+        Self::Newc,
+        Self::Odc,
+        Self::SevenZip,
+        Self::TarGz,
+        Self::Gzip,
+        Self::Bzip2,
+        Self::Xz,
+        Self::Zstd,
+        Self::Lz4,
+    ];
+
+    /// One of each unpacker.
+    pub(crate) const ONE_EACH: [Self; 6] =
+        [Self::Zip, Self::Tar, Self::Ar, Self::Newc, Self::SevenZip, Self::Gzip];
+
+    /// Whether it has no names.
+    pub(crate) fn is_compression(self) -> bool {
+        matches!(self, Self::Gzip | Self::Bzip2 | Self::Xz | Self::Zstd | Self::Lz4)
+    }
+
+    /// The container with a member called `name` that holds `data`.
+    pub(crate) fn wrap(self, name: &str, data: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Zip => zip(&[(name, data)], CompressionMethod::DEFLATE),
+            Self::StoredZip => zip(&[(name, data)], CompressionMethod::STORE),
+            Self::Bzip2Zip => zip(&[(name, data)], CompressionMethod::BZIP2),
+            Self::ZstdZip => zip(&[(name, data)], CompressionMethod::ZSTD),
+            Self::XzZip => zip(&[(name, data)], CompressionMethod::XZ),
+            Self::Tar => tar(&[("before", b"x"), (name, data), ("after", b"y")]),
+            Self::OldTar => tar_of(tar::Header::new_old(), name, data, b""),
+            Self::GnuTar => {
+                let mut long = tar::Header::new_gnu();
+                long.set_entry_type(tar::EntryType::GNULongName);
+                let mut before = block(long, "././@LongLink", format!("{name}\0").as_bytes());
+                before.extend(block(tar::Header::new_gnu(), "cut", data));
+                end_of_tar(before)
+            }
+            Self::PaxTar => {
+                let mut line = format!(" path={name}\n");
+                let length = (line.len() + 2..line.len() + 9)
+                    .find(|n| n.to_string().len() + line.len() == *n);
+                line.insert_str(0, &length.unwrap().to_string());
+                let mut extended = tar::Header::new_ustar();
+                extended.set_entry_type(tar::EntryType::XHeader);
+                let mut before = block(extended, "PaxHeaders/x", line.as_bytes());
+                before.extend(block(tar::Header::new_ustar(), "cut", data));
+                end_of_tar(before)
+            }
+            Self::Ar => {
+                let table = format!("{name}/\n");
+                ar(&[("//", table.as_bytes()), ("/0", data)])
+            }
+            Self::BsdAr => {
+                let named = [name.as_bytes(), data].concat();
+                ar(&[(&format!("#1/{}", name.len()), &named)])
+            }
+            Self::Deb => {
+                let tar = tar(&[(name, data)]);
+                ar(&[("debian-binary", b"2.0\n"), ("data.tar.xz", &Self::Xz.wrap("", &tar))])
+            }
+            Self::Newc => newc(&[(name, data)]),
+            Self::Odc => odc(&[(name, data)]),
+            Self::SevenZip => sevenz(&[("before", b"x"), (name, data)]),
+            Self::TarGz => Self::Gzip.wrap("", &tar(&[(name, data)])),
+            Self::Gzip => {
+                let mut out = GzEncoder::new(Vec::new(), Compression::default());
+                out.write_all(data).unwrap();
+                out.finish().unwrap()
+            }
+            Self::Bzip2 => {
+                let mut out = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+                out.write_all(data).unwrap();
+                out.finish().unwrap()
+            }
+            Self::Xz => {
+                let mut out = liblzma::write::XzEncoder::new(Vec::new(), 0);
+                out.write_all(data).unwrap();
+                out.finish().unwrap()
+            }
+            Self::Zstd => {
+                ruzstd::encoding::compress_to_vec(data, ruzstd::encoding::CompressionLevel::Fastest)
+            }
+            Self::Lz4 => {
+                let mut out = lz4_flex::frame::FrameEncoder::new(Vec::new());
+                out.write_all(data).unwrap();
+                out.finish().unwrap()
+            }
+        }
+    }
+}
+
+pub(crate) fn zip(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u8> {
+    let mut out = Cursor::new(Vec::new());
+    let mut archive = ZipArchiveWriter::new(&mut out);
+    for (name, data) in members {
+        let (mut entry, config) =
+            archive.new_file(name).compression_method(method).start().unwrap();
+        let packed = match method {
+            CompressionMethod::DEFLATE => {
+                let mut packed = DeflateEncoder::new(Vec::new(), Compression::default());
+                packed.write_all(data).unwrap();
+                packed.finish().unwrap()
+            }
+            CompressionMethod::BZIP2 => Wrap::Bzip2.wrap("", data),
+            CompressionMethod::ZSTD => Wrap::Zstd.wrap("", data),
+            CompressionMethod::XZ => Wrap::Xz.wrap("", data),
+            _ => data.to_vec(),
+        };
+        let mut sums = config.wrap(std::io::sink());
+        sums.write_all(data).unwrap();
+        let (_, sums) = sums.finish().unwrap();
+        entry.write_all(&packed).unwrap();
+        entry.finish(sums).unwrap();
+    }
+    archive.finish().unwrap();
+    out.into_inner()
+}
+
+pub(crate) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = tar::Builder::new(Vec::new());
+    for (name, data) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(data.len() as u64);
+        out.append_data(&mut header, name, *data).unwrap();
+    }
+    out.into_inner().unwrap()
+}
+
+fn tar_of(header: tar::Header, name: &str, data: &[u8], before: &[u8]) -> Vec<u8> {
+    end_of_tar([before, &block(header, name, data)].concat())
+}
+
+fn block(mut header: tar::Header, name: &str, data: &[u8]) -> Vec<u8> {
+    header.set_path(name).unwrap();
+    header.set_size(data.len() as u64);
+    header.set_cksum();
+    let mut block = [header.as_bytes(), data].concat();
+    block.resize(block.len().next_multiple_of(512), 0);
+    block
+}
+
+fn end_of_tar(mut tar: Vec<u8>) -> Vec<u8> {
+    tar.extend([0; 1024]);
+    tar
+}
+
+fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, data) in members {
+        writeln!(out, "{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", 0, 0, 0, 644, data.len()).unwrap();
+        out.extend_from_slice(data);
+        out.resize(out.len().next_multiple_of(2), b'\n');
+    }
+    out
+}
+
+pub(crate) fn newc(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, data) in members.iter().chain(&[("TRAILER!!!", b"".as_slice())]) {
+        let fields = [1, 0o100_644, 0, 0, 1, 0, data.len(), 0, 0, 0, 0, name.len() + 1, 0];
+        out.extend_from_slice(b"070701");
+        for field in fields {
+            write!(out, "{field:08x}").unwrap();
+        }
+        out.extend_from_slice(name.as_bytes());
+        out.push(0);
+        out.resize(out.len().next_multiple_of(4), 0);
+        out.extend_from_slice(data);
+        out.resize(out.len().next_multiple_of(4), 0);
+    }
+    out
+}
+
+fn odc(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, data) in members.iter().chain(&[("TRAILER!!!", b"".as_slice())]) {
+        write!(
+            out,
+            "070707{:06o}{:06o}{:06o}{:06o}{:06o}{:06o}{:06o}{:011o}{:06o}{:011o}{name}\0",
+            0,
+            0,
+            0o100_644,
+            0,
+            0,
+            1,
+            0,
+            0,
+            name.len() + 1,
+            data.len()
+        )
+        .unwrap();
+        out.extend_from_slice(data);
+    }
+    out
+}
+
+pub(crate) fn sevenz(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = sevenz_rust2::ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    for (name, data) in members {
+        out.push_archive_entry(sevenz_rust2::ArchiveEntry::new_file(name), Some(*data)).unwrap();
+    }
+    out.finish().unwrap().into_inner()
+}
