@@ -291,10 +291,10 @@ fn is_text(text: &str) -> bool {
     !text.trim().is_empty()
 }
 
-/// Also within the group that makes it a pattern of the whole value.
+/// Also within the group that makes it a pattern of the whole value, which a comment at its end would not let close.
 fn is_pattern(text: &str) -> bool {
-    let whole = format!(r"\A(?:{text})\z");
-    regex_syntax::parse(text).is_ok() && regex_syntax::parse(&whole).is_ok()
+    let whole = || regex_syntax::parse(&format!(r"\A(?:{text})\z")).is_ok();
+    regex_syntax::parse(text).is_ok() && (!text.contains('#') || whole())
 }
 
 fn is_hex(text: &str) -> bool {

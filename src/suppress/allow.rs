@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use jiff::civil::Date;
 use regex::bytes::{Regex, RegexBuilder};
+use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use super::{List, Subject};
 use crate::model::finding::Finding;
@@ -75,22 +76,32 @@ impl Key {
             .or_else(|| allow.account.clone().map(Self::Account))
     }
 
-    /// A pattern that names one file or directory, and what is in it, is looked up by that.
+    /// A pattern that names one file or directory, and what is in it, is looked up by that; another one by the
+    /// directory that it begins with, if it does.
     fn of_glob(glob: &str) -> Option<Self> {
         let plain = glob.strip_suffix("/**").or(glob.strip_suffix('/')).unwrap_or(glob);
         let is_rooted = plain.contains('/') || glob.ends_with("/**");
-        let plain = plain.trim_start_matches('/');
-        let is_literal = !plain.is_empty()
-            && !plain.ends_with(' ')
-            && !plain.bytes().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\' | b'{'));
-        is_literal.then(|| {
-            if is_rooted { Self::Path(plain.to_owned()) } else { Self::Name(plain.to_owned()) }
-        })
+        let special = plain.find(['*', '?', '[', '\\', '{']);
+        if plain.ends_with(' ') || (special.is_some() && !is_rooted) {
+            return None;
+        }
+        let named = match special {
+            None => plain,
+            Some(special) => plain[..special].rsplit_once('/')?.0,
+        };
+        let named = named.trim_start_matches('/').to_owned();
+        match named.is_empty() {
+            true => None,
+            false if is_rooted => Some(Self::Path(named)),
+            false => Some(Self::Name(named)),
+        }
     }
 }
 
 struct Compiled {
     allow: Allow,
+    /// What a value must begin with, if that can be told from the pattern: one of these.
+    beginnings: OnceLock<Option<Beginnings>>,
     glob: OnceLock<Option<Gitignore>>,
     value: OnceLock<Option<Regex>>,
 }
@@ -111,7 +122,12 @@ impl AllowList {
         }
         let entries = entries
             .into_iter()
-            .map(|allow| Compiled { allow, glob: OnceLock::new(), value: OnceLock::new() })
+            .map(|allow| Compiled {
+                allow,
+                beginnings: OnceLock::new(),
+                glob: OnceLock::new(),
+                value: OnceLock::new(),
+            })
             .collect();
         Self { form, file: file.to_owned(), base: base.to_owned(), entries, index, rest }
     }
@@ -218,12 +234,6 @@ impl Compiled {
     }
 
     fn is_path(&self, glob: &str, path: &str) -> bool {
-        // Most patterns begin with a directory that most paths do not: no need to compile those.
-        let special = glob.find(['*', '?', '[', '\\', '{']).unwrap_or(0);
-        let begins = glob[..special].trim_start_matches('/');
-        if glob[..special].contains('/') && !path.starts_with(begins) {
-            return false;
-        }
         let compiled = self.glob.get_or_init(|| {
             let mut builder = GitignoreBuilder::new("");
             builder.add_line(None, glob).ok()?;
@@ -235,6 +245,12 @@ impl Compiled {
     }
 
     fn is_value(&self, pattern: &str, finding: &Finding) -> bool {
+        // To compile a pattern takes a thousand times as long as to see that no value begins as it does.
+        let beginnings = self.beginnings.get_or_init(|| Beginnings::of(pattern));
+        let may_fit = |value: &[u8]| beginnings.as_ref().is_none_or(|all| all.fit(value));
+        if !finding.parts.iter().any(|part| may_fit(part.value.expose())) {
+            return false;
+        }
         let compiled = self.value.get_or_init(|| {
             let whole = format!(r"\A(?:{pattern})\z");
             let compiled = RegexBuilder::new(&whole).size_limit(PATTERN_LIMIT).build();
@@ -249,5 +265,88 @@ impl Compiled {
         compiled.as_ref().is_some_and(|regex| {
             finding.parts.iter().any(|part| regex.is_match(part.value.expose()))
         })
+    }
+}
+
+/// What all matches of a pattern begin with.
+struct Beginnings {
+    /// The first bytes of these, one bit each.
+    first: [u128; 2],
+    all: Vec<Vec<u8>>,
+}
+
+impl Beginnings {
+    /// Those of a pattern, if they are few.
+    fn of(pattern: &str) -> Option<Self> {
+        let parsed = regex_syntax::parse(pattern).ok()?;
+        let mut prefixes = Extractor::new();
+        prefixes.kind(ExtractKind::Prefix).limit_class(64).limit_total(128);
+        let all: Vec<Vec<u8>> = prefixes
+            .extract(&parsed)
+            .literals()?
+            .iter()
+            .map(|literal| literal.as_bytes().to_vec())
+            .collect();
+        let mut first = [0; 2];
+        for beginning in &all {
+            match beginning.first() {
+                Some(byte) => first[usize::from(byte >> 7)] |= 1 << (byte & 127),
+                // A match may be empty.
+                None => first = [u128::MAX; 2],
+            }
+        }
+        Some(Self { first, all })
+    }
+
+    fn fit(&self, value: &[u8]) -> bool {
+        let is_first = |byte: &u8| self.first[usize::from(byte >> 7)] >> (byte & 127) & 1 == 1;
+        value.first().is_none_or(is_first) && self.all.iter().any(|one| value.starts_with(one))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_looked_up_by_what_they_name() {
+        let path = |text: &str| Some(Key::Path(text.into()));
+        let name = |text: &str| Some(Key::Name(text.into()));
+        for (glob, key) in [
+            ("a/b.env", path("a/b.env")),
+            ("/a", path("a")),
+            ("a/**", path("a")),
+            ("a/b/", path("a/b")),
+            ("a/", name("a")),
+            ("b.env", name("b.env")),
+            ("a/b/**/*.py", path("a/b")),
+            ("/a/b*", path("a")),
+            ("a*/b", None),
+            ("/*.env", None),
+            ("*.env", None),
+            ("**/a", None),
+            ("a\\ ", None),
+        ] {
+            assert_eq!(Key::of_glob(glob), key, "{glob}");
+        }
+    }
+
+    #[test]
+    fn beginnings_rule_out_only_what_does_not_match() {
+        for (pattern, value, fits) in [
+            ("AKIA[A-Z2-7]{16}", "AKIAX", true),
+            ("AKIA[A-Z2-7]{16}", "ASIAX", false),
+            ("(?i)ab", "Ab", true),
+            ("[a-z]+x", "q", true),
+            ("[a-z]+x", "Q", false),
+            ("(b|c)?", "", true),
+            ("(b|c)?", "q", true),
+            ("é", "é", true),
+            (".*x", "anything", true),
+        ] {
+            let beginnings = Beginnings::of(pattern);
+            let may_fit = beginnings.is_none_or(|all| all.fit(value.as_bytes()));
+            assert_eq!(may_fit, fits, "{pattern} {value}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use keylint::report::escape::escape;
 use keylint::scan::places::Places;
 use keylint::scan::silence::at_each_path;
 use keylint::suppress::List;
-use keylint::suppress::baseline::{Baseline, FILE_NAME};
+use keylint::suppress::baseline::{Baseline, FILE_NAME, Settled};
 
 use crate::args::{BaselineAction, BaselineFile};
 use crate::exit::Status;
@@ -38,13 +38,14 @@ pub(crate) fn run(action: &BaselineAction, out: &mut dyn Write) -> anyhow::Resul
     let found = known::scan(resolved, rules, None, args.history)?;
     let adds = !matches!(action, BaselineAction::Prune(_));
     let used = compare(&mut baseline, &found.outcome.findings, adds);
-    let (dropped, added) = baseline.settle(|number| adds || used.contains(&number));
+    let Settled { dropped, added, is_changed } =
+        baseline.settle(|number| adds || used.contains(&number));
     let name = escape(&file.to_string_lossy()).into_owned();
-    if there && !baseline.is_changed() {
+    if there && !is_changed {
         writeln!(out, "{name}: unchanged, {} known", baseline.len())?;
         return Ok(Status::Clean);
     }
-    let text = baseline.to_text();
+    let text = baseline.text();
     outputs::write(&file, Readers::Anyone, |out| out.write_all(text.as_bytes()))?;
     writeln!(out, "{name}: {} known ({added} added, {dropped} dropped)", baseline.len())?;
     Ok(Status::Clean)

@@ -143,7 +143,7 @@ impl Session {
         };
         at_each_path(finding, &mut self.places, |subject, _| baseline.add(subject));
         baseline.settle(|_| true);
-        let text = baseline.to_text();
+        let text = baseline.text();
         outputs::write(&self.baseline, Readers::Anyone, |out| out.write_all(text.as_bytes()))
     }
 }

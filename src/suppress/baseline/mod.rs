@@ -16,15 +16,15 @@
 //! that are too short or too plain to have come out of a generator, are stretched first: each guess costs
 //! [`ROUNDS`] rounds of PBKDF2. That is a delay, not a wall; a four-digit PIN should not be in a baseline.
 
-use std::borrow::Cow;
+mod file;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::Deserialize;
 use sha2::Sha256;
 
+use self::file::{File, Known, Line};
 use super::{List, Subject, SuppressError};
 use crate::model::finding::PartKind;
 use crate::model::secret::Secret;
@@ -32,9 +32,6 @@ use crate::model::silenced::{Entry, Form};
 
 /// The name of a baseline that is used without being asked for.
 pub const FILE_NAME: &str = ".keylint-baseline.json";
-
-/// The version of the format.
-const SCHEMA: &str = "keylint-baseline-1";
 
 /// Rounds of PBKDF2-HMAC-SHA-256 for values that may be guessed: some 20 milliseconds.
 pub const ROUNDS: u32 = 100_000;
@@ -48,11 +45,7 @@ type Hash = [u8; 16];
 /// A baseline in memory.
 pub struct Baseline {
     path: PathBuf,
-    /// The file as it was read; empty for a new one.
-    text: String,
-    key: [u8; 32],
-    /// Sorted and distinct.
-    known: Vec<Known>,
+    file: File,
     /// The path that an entry has followed a renamed file to, by its number.
     moved: HashMap<usize, String>,
     hashes: HashMap<Secret, Hash>,
@@ -60,38 +53,15 @@ pub struct Baseline {
     added: Vec<Known>,
 }
 
-/// One entry. There may be very many, so they share the names of their rules.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Known {
-    value: Hash,
-    rule: Arc<str>,
-    path: Box<str>,
-    /// Where it stands in the file; 0 for a new one.
-    line: u32,
-}
-
-impl Known {
-    fn is_same(&mut self, other: &mut Self) -> bool {
-        (self.value, &self.rule, &self.path) == (other.value, &other.rule, &other.path)
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document<'a> {
-    schema: &'a str,
-    key: &'a str,
-    #[serde(borrow)]
-    findings: Vec<Option<Line<'a>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Line<'a> {
-    value: &'a str,
-    rule: &'a str,
-    #[serde(borrow)]
-    path: Cow<'a, str>,
+/// What [settling](Baseline::settle) did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// How many entries were dropped.
+    pub dropped: usize,
+    /// How many entries are new.
+    pub added: usize,
+    /// Whether the file does not say what the baseline says now.
+    pub is_changed: bool,
 }
 
 impl Baseline {
@@ -102,12 +72,12 @@ impl Baseline {
             path: path.to_owned(),
             source: std::io::Error::other(format!("no random key can be had: {error}")),
         })?;
-        Ok(Self::with(path, String::new(), key, Vec::new()))
+        Ok(Self::with(path, File::new(key, &[])))
     }
 
-    fn with(path: &Path, text: String, key: [u8; 32], known: Vec<Known>) -> Self {
+    fn with(path: &Path, file: File) -> Self {
         let (moved, hashes, added) = (HashMap::new(), HashMap::new(), Vec::new());
-        Self { path: path.to_owned(), text, key, known, moved, hashes, added }
+        Self { path: path.to_owned(), file, moved, hashes, added }
     }
 
     /// Its file.
@@ -127,92 +97,49 @@ impl Baseline {
 
     /// Reads the text of the file at `path`.
     pub fn parse(path: &Path, text: String) -> Result<Self, SuppressError> {
-        let fail = |line: u64, problem: &str| SuppressError::Content {
-            path: path.to_owned(),
-            line,
-            problem: problem.to_owned(),
-        };
-        let (key, mut known) = {
-            // What serde_json says may quote the file.
-            let document: Document<'_> = serde_json::from_str(&text)
-                .map_err(|error| fail(error.line() as u64, "not a baseline of keylint's"))?;
-            if document.schema != SCHEMA {
-                return Err(fail(1, "a baseline of another version of keylint"));
-            }
-            let key = unhex(document.key)
-                .ok_or_else(|| fail(line_of(&text, document.key), "`key` is not 64 hex digits"))?;
-            let mut known = Vec::with_capacity(document.findings.len());
-            let (mut line, mut passed, mut last) = (1, 0, Arc::from(""));
-            for Line { value, rule, path } in document.findings.into_iter().flatten() {
-                let value = unhex(value)
-                    .ok_or_else(|| fail(line_of(&text, value), "`value` is not 32 hex digits"))?;
-                // A rule's identifier has nothing to be escaped, so it is a piece of the text.
-                let at = (rule.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-                let between = text.as_bytes().get(passed..at).unwrap_or_default();
-                line += memchr::memchr_iter(b'\n', between).count() as u32;
-                passed = at;
-                if *last != *rule {
-                    last = Arc::from(rule);
-                }
-                known.push(Known { value, rule: Arc::clone(&last), path: path.into(), line });
-            }
-            (key, known)
-        };
-        if !known.is_sorted() {
-            known.sort();
-        }
-        known.dedup_by(Known::is_same);
-        Ok(Self::with(path, text, key, known))
+        Ok(Self::with(path, File::parse(path, text)?))
     }
 
     /// Adds a finding, once it is [settled](Self::settle).
     pub fn add(&mut self, subject: &Subject<'_>) {
         let known = Known {
             value: self.hash(subject),
-            rule: subject.finding.rule.as_str().into(),
-            path: written(subject.scope).into(),
-            line: 0,
+            rule: subject.finding.rule.as_str().to_owned(),
+            path: written(subject.scope),
         };
         self.added.push(known);
     }
 
     /// Writes the new paths of renamed files into their entries, drops the entries that `is_kept` does not want, by their
-    /// numbers, and puts in what was added. Returns how many entries were dropped, and how many are new.
-    pub fn settle(&mut self, is_kept: impl Fn(usize) -> bool) -> (usize, usize) {
-        let before = self.known.len();
+    /// numbers, and puts in what was added.
+    pub fn settle(&mut self, is_kept: impl Fn(usize) -> bool) -> Settled {
         let moved = std::mem::take(&mut self.moved);
-        let known = std::mem::take(&mut self.known).into_iter().enumerate();
-        let mut settled: Vec<Known> = known
+        let mut settled: Vec<Known> = self
+            .file
+            .known()
+            .enumerate()
             .filter(|(number, _)| is_kept(*number))
             .map(|(number, known)| match moved.get(&number) {
-                Some(path) => Known { path: path.as_str().into(), ..known },
+                Some(path) => Known { path: path.clone(), ..known },
                 None => known,
             })
             .collect();
         let kept = settled.len();
         settled.append(&mut self.added);
         settled.sort();
-        settled.dedup_by(Known::is_same);
-        self.known = settled;
-        (before - kept, self.known.len().saturating_sub(kept))
+        settled.dedup();
+        let new = File::new(self.file.key, &settled);
+        let old = std::mem::replace(&mut self.file, new);
+        Settled {
+            dropped: old.len() - kept,
+            added: settled.len().saturating_sub(kept),
+            is_changed: old.written() != self.text(),
+        }
     }
 
-    /// The file's text: what was read, if nothing changed since.
-    pub fn to_text(&self) -> String {
-        let json = |text: &str| serde_json::Value::from(text).to_string();
-        let lines = self.known.iter().map(|Known { value, rule, path, .. }| {
-            let (value, rule, path) = (hex(value), json(rule), json(path));
-            format!("    {{\"value\": \"{value}\", \"rule\": {rule}, \"path\": {path}}},\n")
-        });
-        let key = hex(&self.key);
-        let head =
-            format!("{{\n  \"schema\": \"{SCHEMA}\",\n  \"key\": \"{key}\",\n  \"findings\": [\n");
-        std::iter::once(head).chain(lines).chain(["    null\n  ]\n}\n".to_owned()]).collect()
-    }
-
-    /// Whether the file does not say what it would if it were written now.
-    pub fn is_changed(&self) -> bool {
-        self.text != self.to_text()
+    /// The text of its file.
+    pub fn text(&self) -> &str {
+        self.file.written()
     }
 
     fn hash(&mut self, subject: &Subject<'_>) -> Hash {
@@ -220,30 +147,23 @@ impl Baseline {
         if let Some(hash) = self.hashes.get(value) {
             return *hash;
         }
-        let hash = keyed(&self.key, kind, value.expose());
+        let hash = keyed(&self.file.key, kind, value.expose());
         self.hashes.insert(value.clone(), hash);
         hash
-    }
-
-    /// The numbers of the entries for this value.
-    fn of_value(&self, value: Hash) -> std::ops::Range<usize> {
-        let start = self.known.partition_point(|known| known.value < value);
-        let end = start + self.known[start..].partition_point(|known| known.value == value);
-        start..end
     }
 }
 
 impl List for Baseline {
     fn len(&self) -> usize {
-        self.known.len()
+        self.file.len()
     }
 
     fn entry(&self, index: usize) -> Entry {
-        let Known { rule, path, line, .. } = &self.known[index];
+        let Line { rule, path, .. } = self.file.get(index);
         Entry {
             form: Form::BASELINE,
             path: self.path.clone(),
-            line: u64::from(*line),
+            line: self.file.line(index),
             what: format!("{rule} in {path}"),
             reason: None,
             owner: None,
@@ -256,16 +176,21 @@ impl List for Baseline {
         let value = self.hash(subject);
         let path = written(subject.scope);
         let rule = subject.finding.rule.as_str();
-        let same: Vec<usize> =
-            self.of_value(value).filter(|&number| &*self.known[number].rule == rule).collect();
-        if let Some(&number) = same.iter().find(|&&number| *self.known[number].path == path) {
-            return hit(number);
+        let same: Vec<(usize, String)> = self
+            .file
+            .of_value(value)
+            .map(|number| (number, self.file.get(number)))
+            .filter(|(_, line)| line.rule == rule)
+            .map(|(number, line)| (number, line.path.into_owned()))
+            .collect();
+        if let Some((number, _)) = same.iter().find(|(_, known)| *known == path) {
+            return hit(*number);
         }
-        let follows = |number: &&usize| match self.moved.get(number) {
+        let follows = |(number, known): &&(usize, String)| match self.moved.get(number) {
             Some(to) => *to == path,
-            None => (subject.came_from)(Path::new(&*self.known[**number].path)),
+            None => (subject.came_from)(Path::new(known)),
         };
-        if let Some(&number) = same.iter().find(follows) {
+        if let Some(&(number, _)) = same.iter().find(follows) {
             self.moved.insert(number, path);
             hit(number);
         }
@@ -305,34 +230,6 @@ fn may_be_guessed(kind: PartKind, value: &[u8]) -> bool {
     !(is_mixed && value.len() >= 20 || is_hex && value.len() >= 32)
 }
 
-fn hex(bytes: &[u8]) -> String {
-    let digit = |digit: u8| char::from(b"0123456789abcdef"[usize::from(digit)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let digits = text.as_bytes();
-    if digits.len() != 2 * N {
-        return None;
-    }
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(bytes)
-}
-
-/// The line, from 1, in which `piece` first stands in the text.
-fn line_of(text: &str, piece: &str) -> u64 {
-    let at = memchr::memmem::find(text.as_bytes(), piece.as_bytes()).unwrap_or(0);
-    memchr::memchr_iter(b'\n', &text.as_bytes()[..at]).count() as u64 + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,28 +266,5 @@ mod tests {
         }
         let id = keyed(&key(1), PartKind::AccessKeyId, b"1234").to_vec();
         assert_eq!(id, plain(b"1234"));
-    }
-
-    #[test]
-    fn text_and_memory_say_the_same() {
-        let entry = |value: &str, path: &str| {
-            format!("    {{\"value\": \"{value}\", \"rule\": \"r\", \"path\": {path}}},\n")
-        };
-        let head = format!(
-            "{{\n  \"schema\": \"{SCHEMA}\",\n  \"key\": \"{}\",\n  \"findings\": [\n",
-            "ab".repeat(32)
-        );
-        let (one, two) =
-            (entry(&"01".repeat(16), "\"a \\\"b\\\"\""), entry(&"fe".repeat(16), "\"é\""));
-        let text = format!("{head}{one}{two}    null\n  ]\n}}\n");
-        let baseline = Baseline::parse(Path::new("b"), text.clone()).unwrap();
-        assert_eq!(baseline.to_text(), text);
-        assert!(!baseline.is_changed());
-        assert_eq!((baseline.entry(0).line, baseline.entry(1).line), (5, 6));
-        // In another order and layout it says the same, and would be written otherwise.
-        let swapped = format!("{head}{two}\n\n{one}{one}    null\n  ]\n}}\n");
-        let other = Baseline::parse(Path::new("b"), swapped).unwrap();
-        assert_eq!(other.to_text(), text);
-        assert!(other.is_changed());
     }
 }
