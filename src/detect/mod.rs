@@ -32,6 +32,7 @@ use self::cells::Cells;
 use self::compile::{Compiled, Probes};
 use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
+pub use self::context::path::TELLING_PATHS;
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
 use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};

@@ -2,13 +2,14 @@
 //! them, their places are looked up, they are searched again as the files that they are, and what is the same
 //! credential is made one finding.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::silence::Judged;
+use super::suspects::Suspects;
 use super::{Ledger, Scan};
 use crate::model::blob::{ObjectId, Origin};
 use crate::model::coverage::{Coverage, Problem};
@@ -34,7 +35,8 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     let progress = scan.progress;
     let started = Instant::now();
     progress.objects.store(history.objects() as u64, Ordering::Relaxed);
-    let suspects = Suspects { examples: scan.settings.include_examples, ..Suspects::default() };
+    let settings = scan.settings;
+    let suspects = Suspects::new(settings.include_examples, settings.min_confidence);
     // Comments are of no interest before there is something to silence.
     let first = Scan { comments: None, ..scan.with_sink(&suspects) };
     history.push(scan.settings.max_file_size, &first, &|bytes| {
@@ -43,8 +45,9 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
         progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
     });
     let mut coverage = first.into_ledger().coverage;
-    let (mut suspects, examples) = suspects.into_inner();
+    let (mut suspects, examples, below) = suspects.to_look_up(history, scan);
     coverage.examples += examples;
+    coverage.below_confidence += below;
     // A blob that could not be scanned whole is to be named by its path, too, and may be an excluded one.
     let unnamed = take_unnamed(&mut coverage);
     scan.add(coverage);
@@ -100,44 +103,6 @@ fn say_where(problem: Problem, placed: &[Placed], scan: &Scan<'_>) {
 fn only_problems(ledger: Ledger) -> Coverage {
     let Coverage { problems, gaps, .. } = ledger.coverage;
     Coverage { problems, gaps, ..Coverage::default() }
-}
-
-/// Objects that something was found in.
-#[derive(Default)]
-struct Suspects {
-    /// Whether examples are wanted, too.
-    examples: bool,
-    found: Mutex<(BTreeSet<ObjectId>, HashSet<Fingerprint>)>,
-    count: std::sync::atomic::AtomicU64,
-}
-
-impl Suspects {
-    /// The objects, in order, and how many examples there are in others.
-    fn into_inner(self) -> (Vec<ObjectId>, u64) {
-        let (objects, examples) = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (objects.into_iter().collect(), examples.len() as u64)
-    }
-}
-
-impl Sink for Suspects {
-    fn keep(&self, findings: Vec<Judged>) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        for Judged { finding, .. } in findings {
-            if finding.class == Class::Example && !self.examples {
-                found.1.insert(finding.credential);
-            } else {
-                found.0.extend(finding.origin.object());
-                if finding.confidence >= Confidence::Medium {
-                    self.count.fetch_add(1, Ordering::Relaxed);
-                }
-            }
-        }
-    }
-
-    fn depends_on_path(&self, origin: &Origin) {
-        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.0.extend(origin.object());
-    }
 }
 
 /// Findings brought together by credential.

@@ -8,6 +8,7 @@ mod history;
 mod members;
 pub mod places;
 pub mod silence;
+mod suspects;
 mod windows;
 mod worker;
 

@@ -21,6 +21,11 @@ const CREDENTIAL_FILES: [&str; 12] = [
     "aws_credentials",
 ];
 
+/// Paths that say as much of a file as a path can, of compressed ones, too: under no other one is its content surer to be
+/// credentials.
+pub const TELLING_PATHS: [&str; 3] =
+    [".aws/credentials", ".aws/credentials.gz", "aws_secret_access_key.gz"];
+
 /// Whether the path itself speaks of AWS credentials.
 pub(crate) fn is_credential_file(path: &Path) -> bool {
     let folded = folded(path);
@@ -217,6 +222,15 @@ pub(crate) fn place_of_name(written: &str) -> Option<Place> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn telling_paths_say_what_a_path_can() {
+        let [file, _, name] = TELLING_PATHS.map(Path::new);
+        assert!(is_credential_file(file));
+        assert!(name_of_secret(name).is_some());
+        // What a compressed file holds goes by its name without the ending.
+        assert!(TELLING_PATHS.iter().any(|path| path.strip_suffix(".gz") == file.to_str()));
+    }
 
     #[test]
     fn places() {
