@@ -45,7 +45,7 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
         progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
     });
     let mut coverage = first.into_ledger().coverage;
-    let (mut suspects, examples, below) = suspects.to_look_up(history, scan);
+    let (mut suspects, examples, below) = suspects.into_objects(history, scan);
     coverage.examples += examples;
     coverage.below_confidence += below;
     // A blob that could not be scanned whole is to be named by its path, too, and may be an excluded one.

@@ -42,7 +42,7 @@ impl Suspects {
 
     /// The objects to look up, in order; how many examples there are in others, and how many findings that no name of a
     /// file would make surer.
-    pub(super) fn to_look_up(
+    pub(super) fn into_objects(
         self,
         history: &History,
         scan: &Scan<'_>,
