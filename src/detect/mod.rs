@@ -12,9 +12,11 @@ pub mod check;
 mod compile;
 mod conclude;
 mod context;
+mod excerpt;
 mod expiry;
 mod inspect;
 mod matcher;
+mod near;
 mod pair;
 pub mod prefilter;
 pub mod runs;
@@ -35,17 +37,19 @@ use self::context::names::Role;
 pub use self::context::path::TELLING_PATHS;
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
+use self::excerpt::excerpt;
 use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::Match;
+use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
 use self::wrapped::{Explorer, Frame, Wrapped};
 use crate::decode::nested::Hit;
-use crate::decode::text::{Encoding, View, boundary};
+use crate::decode::text::View;
 use crate::model::blob::Origin;
 use crate::model::finding::Finding;
 use crate::model::notebook::CellPlace;
-use crate::model::secret::{Excerpt, Secret};
-use crate::model::span::{LineCursor, Span, columns, line_around};
+use crate::model::secret::Secret;
+use crate::model::span::{LineCursor, Span};
 use crate::rules::load::RuleSet;
 use crate::rules::schema::Matcher;
 
@@ -66,9 +70,6 @@ pub const MAX_VALUE_BYTES: usize = 8 << 20;
 /// Runs of 40 characters without any context that are kept of one blob. Data may hold any number of them, and alone
 /// they are of low confidence.
 pub const MAX_LONE_RUNS: usize = 2_000;
-
-/// How much of a line is kept on each side of a value's start, in bytes.
-const EXCERPT_REACH: usize = 200;
 
 /// All rules of a run, ready to be matched against blobs from many threads.
 pub struct Detector {
@@ -132,8 +133,7 @@ pub struct BlobScan<'d> {
     links: Vec<Link>,
     lines: LineCursor,
     head: Option<Vec<u8>>,
-    /// Bytes of text from the last key ID in the cores so far to their end.
-    since_id: Option<usize>,
+    passed: Passed,
     value_bytes: usize,
     broken: BTreeMap<usize, String>,
     /// How many of the candidates are runs without context or ID.
@@ -154,7 +154,7 @@ impl<'d> BlobScan<'d> {
             links: Vec::new(),
             lines: LineCursor::default(),
             head: None,
-            since_id: None,
+            passed: Passed::default(),
             value_bytes: 0,
             broken: BTreeMap::new(),
             lone_runs: 0,
@@ -199,7 +199,7 @@ impl<'d> BlobScan<'d> {
             self.head =
                 Some(text[core.start..text.len().min(core.start + table::HEAD_LEN)].to_vec());
         }
-        let mut passed = core.start;
+        let mut done = core.start;
         let mut ids = Vec::new();
         if !is_empty {
             let table = self.head.as_deref().and_then(Table::parse);
@@ -209,16 +209,13 @@ impl<'d> BlobScan<'d> {
                 floors: self.detector.floors,
                 sections: Sections::default(),
             };
-            let inspected = self.inspect(text, &found, &core, surrounds);
+            let mut seen = self.look_inside(view, &core, &hits, table.as_ref(), &mut ids);
+            seen.retain(|one| !cells.is_in_image(one.outer.start));
+            ids.push(Ids { layers: Vec::new(), starts: starts_of_ids(&found) });
+            let room = self.room().saturating_sub(seen.len());
+            let inspected = self.inspect(text, &found, &core, surrounds, &ids, room);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
             self.link(view, &inspected, &core, rows);
-            let mut seen = self.look_inside(view, &core, &hits, table.as_ref());
-            seen.retain(|one| !cells.is_in_image(one.outer.start));
-            ids.extend(
-                seen.iter()
-                    .filter(|one| one.inspected.kind.role() == Some(Role::Id))
-                    .map(|one| one.outer.start),
-            );
             let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
             for one in wrapped::merge(text, plain, seen) {
                 self.value_bytes += one.value.len();
@@ -226,49 +223,41 @@ impl<'d> BlobScan<'d> {
                     self.over_limit = true;
                     return;
                 }
-                self.lines.advance(&text[passed..one.outer.start]);
-                passed = one.outer.start;
-                self.keep(view, one, cells.place(passed));
+                self.lines.advance(&text[done..one.outer.start]);
+                done = one.outer.start;
+                self.keep(view, one, cells.place(done));
             }
         }
         if !last {
-            self.lines.advance(&text[passed..core.end]);
-            let plain = found.iter().filter(|found| found.kind.role() == Some(Role::Id));
-            ids.extend(plain.map(|id| id.range.start));
-            let last_id = ids.into_iter().filter(|at| core.contains(at)).max();
-            let since_before = self.since_id.map(|since| since + core.len());
-            self.since_id = last_id.map(|at| core.end - at).or(since_before);
+            self.lines.advance(&text[done..core.end]);
+            self.passed.advance(&core, &ids);
         }
     }
 
-    /// Matches → what is worth keeping, as far as there is room for it.
+    /// How many candidates may be added, runs without context aside.
+    fn room(&self) -> usize {
+        MAX_CANDIDATES.saturating_sub(self.candidates.len().saturating_sub(self.lone_runs))
+    }
+
+    /// Matches → what is worth keeping, as far as there is room for it. `ids` are those of the window.
     fn inspect(
         &mut self,
         text: &[u8],
         found: &[Match],
         core: &Range<usize>,
         mut surrounds: Surrounds<'_>,
+        ids: &[Ids],
+        mut room: usize,
     ) -> Vec<Inspected> {
-        let ids: Vec<usize> = found
-            .iter()
-            .filter(|found| found.kind.role() == Some(Role::Id))
-            .map(|found| found.range.start)
-            .collect();
-        // An ID may stand in the window before, where this one does not look.
-        let since_id = self.since_id;
-        let is_near_id = |at: usize| {
-            if since_id.is_some_and(|since| since + at - core.start <= link::REACH) {
-                return true;
-            }
-            let next = ids.partition_point(|id| id + link::REACH < at);
-            ids.get(next).is_some_and(|id| *id < at + link::REACH)
-        };
-        let mut room = MAX_CANDIDATES - (self.candidates.len() - self.lone_runs);
+        let mut ids: Vec<usize> = ids.iter().flat_map(|ids| &ids.starts).copied().collect();
+        ids.sort_unstable();
         let mut inspected = Vec::new();
         for found in found {
             let Some(one) = inspect(text, found, &mut surrounds) else { continue };
             let is_in_core = core.contains(&one.range.start);
-            if one.is_lone_run() && !is_near_id(one.range.start) {
+            let at = one.range.start;
+            let is_near_id = || self.passed.is_near(at - core.start) || near::is_near(&ids, at);
+            if one.is_lone_run() && !is_near_id() {
                 self.depends_on_path |= is_in_core && is_alone_on_line(text, &one.range);
                 if !is_in_core || one.kind == (Kind::SecretKey { random: false }) {
                     continue;
@@ -289,13 +278,14 @@ impl<'d> BlobScan<'d> {
         inspected
     }
 
-    /// What is wrapped in the text and starts in the core.
+    /// What is wrapped in the text and starts in the core; adds to `ids` those that are wrapped, in the core or not.
     fn look_inside(
         &mut self,
         view: &View<'_>,
         core: &Range<usize>,
         hits: &[Hit],
         table: Option<&Table>,
+        ids: &mut Vec<Ids>,
     ) -> Vec<Wrapped> {
         if hits.is_empty() {
             return Vec::new();
@@ -306,9 +296,10 @@ impl<'d> BlobScan<'d> {
             floors: self.detector.floors,
             original: &|at| view.original(at),
             core_start: core.start,
-            since_id: self.since_id,
+            passed: &self.passed,
             room: wrapped::room(view.text().len()),
             seen: Vec::new(),
+            ids,
             links: Vec::new(),
             depends_on_path: false,
             over_limit: false,
@@ -318,7 +309,7 @@ impl<'d> BlobScan<'d> {
         self.depends_on_path |= explorer.depends_on_path;
         self.links.append(&mut explorer.links);
         let mut seen = explorer.seen;
-        let room = MAX_CANDIDATES.saturating_sub(self.candidates.len());
+        let room = self.room();
         self.over_limit |= seen.len() > room;
         seen.truncate(room);
         seen
@@ -404,22 +395,7 @@ impl<'d> BlobScan<'d> {
     }
 }
 
-/// The line around a value, cut between characters.
-fn excerpt(text: &[u8], value: &Range<usize>, column: u64) -> Excerpt {
-    let line = line_around(text, value.start, EXCERPT_REACH);
-    let cut_before = line.start > 0 && text[line.start - 1] != b'\n';
-    let cut_after = text.get(line.end).is_some_and(|byte| !matches!(byte, b'\n' | b'\r'));
-    let start = if cut_before {
-        boundary(text, line.start + 3, Encoding::Bytes).min(value.start)
-    } else {
-        line.start
-    };
-    let end = if cut_after {
-        boundary(text, line.end, Encoding::Bytes).max(value.start)
-    } else {
-        line.end
-    };
-    let part = value.start - start..value.end.min(end) - start;
-    let first_column = column - columns(&text[start..value.start]);
-    Excerpt::new(&text[start..end], part, first_column, (cut_before, cut_after))
+fn starts_of_ids(found: &[Match]) -> Vec<usize> {
+    let ids = found.iter().filter(|found| found.kind.role() == Some(Role::Id));
+    ids.map(|id| id.range.start).collect()
 }

@@ -15,6 +15,7 @@ use super::context::surroundings::Sections;
 use super::context::table::{self, Table};
 use super::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line, may_be_secret};
 use super::matcher::{self, Match};
+use super::near::{self, Ids, Passed, Place};
 use super::pair::link::{self, End, Link, Rows, links};
 use crate::decode::nested::{self, Decoded, Hit, MAX_DEPTH, Map, Nested};
 use crate::model::layer::Layer;
@@ -27,7 +28,8 @@ const REGION: usize = link::REACH + 4 * 1024;
 const ROOM_PER_BYTE: usize = 8;
 const ROOM: usize = 4 << 20;
 
-/// The room for views of a window of so many bytes.
+/// The room for views of a window of so many bytes. It goes with the window, so that memory does: whether too much is
+/// wrapped in a blob to be decoded whole is the one thing that may depend on the windows it comes in.
 pub(super) fn room(len: usize) -> usize {
     len.saturating_mul(ROOM_PER_BYTE).saturating_add(ROOM)
 }
@@ -122,6 +124,10 @@ impl<'f> Frame<'f> {
         (outer, nth + ((source.nth as u64) << 32))
     }
 
+    fn place(&self, range: &Range<usize>) -> Place {
+        Place { in_view: range.start, outer: self.outer(range).0.start }
+    }
+
     fn is_decoded(&self, range: &Range<usize>) -> bool {
         self.up.is_none_or(|(map, _)| map.touches_decoded(range))
     }
@@ -135,11 +141,13 @@ pub(super) struct Explorer<'w> {
     /// From offsets in the window's text to those in the blob.
     pub(super) original: &'w dyn Fn(usize) -> u64,
     pub(super) core_start: usize,
-    /// Bytes of text from the last key ID of the windows before to the core.
-    pub(super) since_id: Option<usize>,
+    /// The key IDs of the windows before.
+    pub(super) passed: &'w Passed,
     /// Bytes of text that views may still have.
     pub(super) room: usize,
     pub(super) seen: Vec<Wrapped>,
+    /// Key IDs that are wrapped, whether they start in the core or not.
+    pub(super) ids: &'w mut Vec<Ids>,
     pub(super) links: Vec<Link>,
     /// Whether a value was passed over that the name of its file could have made a finding.
     pub(super) depends_on_path: bool,
@@ -258,8 +266,13 @@ impl Explorer<'_> {
             floors: self.floors,
             sections: Sections::default(),
         };
-        let is_id = |found: &&Match| found.kind.role() == Some(Role::Id);
-        let ids: Vec<usize> = found.iter().filter(is_id).map(|found| found.range.start).collect();
+        let all_ids = || found.iter().filter(|found| found.kind.role() == Some(Role::Id));
+        let ids: Vec<Place> = all_ids().map(|id| frame.place(&id.range)).collect();
+        let new_ids = all_ids().zip(&ids).filter(|(id, _)| is_new(&id.range));
+        let starts: Vec<usize> = new_ids.map(|(_, place)| place.outer).collect();
+        if !starts.is_empty() {
+            self.ids.push(Ids { layers: frame.layers.clone(), starts });
+        }
         let mut depends_on_path = false;
         let is_kept = |one: &Inspected| {
             let is_kept = !one.is_lone_run() || self.is_near_id(frame, &ids, one);
@@ -308,15 +321,10 @@ impl Explorer<'_> {
         }
     }
 
-    /// Whether a key ID stands near a run, or in the window before.
-    fn is_near_id(&self, frame: &Frame<'_>, ids: &[usize], run: &Inspected) -> bool {
-        let at = run.range.start;
-        let next = ids.partition_point(|id| id + link::REACH < at);
-        let in_view = ids.get(next).is_some_and(|id| *id < at + link::REACH);
-        in_view
-            || self.since_id.is_some_and(|since| {
-                let (outer, _) = frame.outer(&run.range);
-                since + outer.start.saturating_sub(self.core_start) <= link::REACH
-            })
+    /// Whether a key ID stands near a run, in this window or before it.
+    fn is_near_id(&self, frame: &Frame<'_>, ids: &[Place], run: &Inspected) -> bool {
+        let at = frame.place(&run.range);
+        let ahead = at.outer.saturating_sub(self.core_start);
+        near::is_near_in_view(ids, at) || self.passed.is_near_within(&frame.layers, ahead)
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use keylint::config::settings::Settings;
-use keylint::detect::Detector;
+use keylint::detect::{Detector, MAX_CANDIDATES};
+use keylint::model::coverage::ProblemKind;
 use keylint::model::finding::{Confidence, Finding};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
@@ -15,11 +16,18 @@ use proptest::prelude::*;
 
 use crate::encodings::unfold;
 
+/// A run that is too regular for a secret by itself: only an ID near it makes it one.
+fn weak() -> String {
+    let weak = ["kQ7/service/", "endpoint/", "aB3dEf9/", "config/x2Yz"].concat();
+    assert_eq!(weak.len(), 40);
+    weak
+}
+
 /// Pieces of text: a credential of each shape, and what stands between.
 fn pieces() -> impl Strategy<Value = String> {
     let filler = (1usize..3000).prop_map(|len| "let x = call(b[i], \"é\");\n".repeat(len / 24 + 1));
     let long_line = (1usize..9000).prop_map(|len| "abc-DEF.012,".repeat(len / 12));
-    let credential = (0u32..9, 0usize..14).prop_map(|(number, shape)| {
+    let credential = (0u32..9, 0usize..20).prop_map(|(number, shape)| {
         let shapes = [
             "[profile p]\naws_access_key_id = {{aws-access-key-id:N}}\naws_secret_access_key = {{aws-secret-access-key:N}}\n",
             "connect('{{aws-access-key-id:N}}', '{{aws-secret-access-key:N}}')\n",
@@ -38,13 +46,19 @@ fn pieces() -> impl Strategy<Value = String> {
              {{percent|{{aws-secret-access-key:N}}}}\n}}",
             "key = '{{cut:4:' + '|{{aws-access-key-id:N}}}}'\nsecret = '{{cut:9:' + '|{{aws-secret-access-key:N}}}}'\n",
             "{{hex|aws_access_key_id={{aws-access-key-id:N}} secret_key={{aws-secret-access-key:N}}}}\n",
+            "a = '{{hex|{{aws-access-key-id:N}}}}'; ",
+            "b = '{{base64|id {{aws-access-key-id:N}} }}'; ",
+            "\"{{unicode|{{aws-access-key-id:N}}}}\", ",
+            "('W')\n",
+            "c = '{{base64|say W}}'\n",
+            "d = '{{hex|see W}}'\n",
         ];
-        shapes[shape].replace('N', &number.to_string())
+        shapes[shape].replace('N', &number.to_string()).replace('W', &weak())
     });
     prop_oneof![2 => filler, 1 => long_line, 3 => credential]
 }
 
-fn scan_file(bytes: &[u8], core: usize) -> Vec<Finding> {
+fn outcome_of(bytes: &[u8], core: usize) -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::write(&path, bytes).unwrap();
@@ -55,14 +69,12 @@ fn scan_file(bytes: &[u8], core: usize) -> Vec<Finding> {
         include_examples: true,
         ..Settings::default()
     };
-    let outcome = scan::run_in_windows(
-        &[Input::Path(path)],
-        &settings,
-        &detector,
-        &AtomicBool::new(false),
-        core,
-    )
-    .unwrap();
+    let inputs = [Input::Path(path)];
+    scan::run_in_windows(&inputs, &settings, &detector, &AtomicBool::new(false), core).unwrap()
+}
+
+fn scan_file(bytes: &[u8], core: usize) -> Vec<Finding> {
+    let outcome = outcome_of(bytes, core);
     assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.problems);
     assert_eq!(outcome.coverage.bytes, bytes.len() as u64);
     // The path differs from run to run, and with it the fingerprint and the origin.
@@ -116,19 +128,57 @@ fn a_large_file_is_read_in_windows_with_exact_places() {
     assert_eq!(findings[0].parts[0].span.start as usize, text.len() - pair.len() + 18);
 }
 
+/// Scans with an ID right at the end of a window's core, and a run right behind it, and as a whole.
+fn check_across(id: &str, run: &str) {
+    let (before, after) = ("filler of a line\n".repeat(8000), "filler of a line\n".repeat(30_000));
+    let start = unfold(&format!("connect('{id}'")).0;
+    let text = format!("{before}{start}, '{}')\n{after}", unfold(run).0);
+    let whole = scan_file(text.as_bytes(), 8 << 20);
+    assert_eq!(whole[0].parts.len(), 2, "{id}: joined when both stand in one window");
+    // The first core ends four margins and its own size after the start: between the ID and the run.
+    let core = before.len() + start.len() + 1 - 4 * keylint::detect::MARGIN_BEFORE;
+    assert_eq!(scan_file(text.as_bytes(), core), whole, "{id}");
+}
+
 /// A run that is too regular for a secret by itself counts beside an ID, also when the ID stands in the window before.
 #[test]
 fn an_id_in_the_window_before_is_near() {
-    let (before, after) = ("filler of a line\n".repeat(8000), "filler of a line\n".repeat(30_000));
-    let id = expand("connect('{{aws-access-key-id:1}}'").0;
-    let weak = ["kQ7/service/", "endpoint/", "aB3dEf9/", "config/x2Yz"].concat();
-    assert_eq!(weak.len(), 40);
-    let text = format!("{before}{id}, '{weak}')\n{after}");
-    let whole = scan_file(text.as_bytes(), 8 << 20);
-    assert_eq!(whole[0].parts.len(), 2, "joined when both stand in one window");
-    // The first core ends four margins and its own size after the start: between the ID and the run.
-    let core = before.len() + id.len() + 1 - 4 * keylint::detect::MARGIN_BEFORE;
-    assert_eq!(scan_file(text.as_bytes(), core), whole);
+    check_across("{{aws-access-key-id:1}}", &weak());
+    let escaped = format!("{{{{unicode|{}}}}}", weak());
+    check_across("{{aws-access-key-id:1}}", &escaped);
+}
+
+#[test]
+fn an_id_that_is_wrapped_is_near_too() {
+    for directive in ["hex", "base64", "unicode"] {
+        check_across(&format!("{{{{{directive}|{{{{aws-access-key-id:1}}}}}}}}"), &weak());
+    }
+}
+
+/// What is wrapped in another way stands in no view with the run.
+#[test]
+fn an_id_that_is_wrapped_otherwise_is_near_in_no_window() {
+    let filler = "filler of a line\n".repeat(30_000);
+    let start = unfold("connect('{{hex|{{aws-access-key-id:1}}}}'").0;
+    let run = unfold("{{base64|say {{aws-secret-access-key:2}} }}").0;
+    let text = format!("{filler}{start}, '{run}')\n{filler}");
+    let core = filler.len() + start.len() + 1 - 4 * keylint::detect::MARGIN_BEFORE;
+    assert_eq!(scan_file(text.as_bytes(), core), scan_file(text.as_bytes(), 8 << 20));
+}
+
+/// Wrapped parts and those in clear have one room together, whatever the windows.
+#[test]
+fn a_file_full_of_parts_is_reported_and_bounded() {
+    let line = unfold("{{aws-access-key-id:1}} {{base64|{{aws-access-key-id:2}}}}\n").0;
+    let text = line.repeat(MAX_CANDIDATES * 3 / 4);
+    for core in [text.len() / 4, 8 << 20] {
+        let outcome = outcome_of(text.as_bytes(), core);
+        let kinds: Vec<ProblemKind> =
+            outcome.coverage.problems.iter().map(|problem| problem.kind).collect();
+        assert_eq!(kinds, [ProblemKind::OverLimit]);
+        let parts: usize = outcome.findings.iter().map(|finding| finding.parts.len()).sum();
+        assert!((MAX_CANDIDATES / 2..=MAX_CANDIDATES).contains(&parts), "{parts} parts");
+    }
 }
 
 fn scan_tree(folder: &std::path::Path, threads: usize) -> Outcome {
