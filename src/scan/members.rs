@@ -38,8 +38,6 @@ pub(super) struct Unpacking<'b> {
     image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
-    /// Whether it was said that time or the total is used up.
-    said_spent: bool,
     /// Problems so far, by kind.
     problems: BTreeMap<ProblemKind, u64>,
 }
@@ -51,7 +49,6 @@ impl<'b> Unpacking<'b> {
             found: Vec::new(),
             image: Image::default(),
             has_members: false,
-            said_spent: false,
             problems: BTreeMap::new(),
         }
     }
@@ -191,11 +188,8 @@ impl Thread<'_> {
         all: &mut Unpacking<'_>,
     ) {
         let (kind, message) = match all.budget.take_hit() {
-            Some(hit) if hit.is_final && all.said_spent => return,
-            Some(hit) => {
-                all.said_spent |= hit.is_final;
-                (ProblemKind::OverLimit, hit.message)
-            }
+            Some(hit) if hit.is_told => return,
+            Some(hit) => (ProblemKind::OverLimit, hit.message),
             // An error of something around it, which was reported there.
             None if unpack::is_repeated(error) => return,
             None => (ProblemKind::Unreadable, error.to_string()),

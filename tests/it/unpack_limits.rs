@@ -1,8 +1,10 @@
 //! Bombs, broken archives and what no scan can read: all of it costs bounded memory and time, is named, gives status 2,
 //! and the rest of the run goes on.
 
+use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use keylint::config::settings::{Archives, Settings};
 use keylint::detect::Detector;
@@ -10,6 +12,7 @@ use keylint::model::coverage::{Problem, ProblemKind};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input, Outcome};
+use keylint::unpack::{self, Budget, Format, Limits, Sink, Source};
 use proptest::prelude::*;
 use rawzip::CompressionMethod;
 
@@ -141,7 +144,64 @@ fn time_is_bounded() {
     let limits = within(Archives { seconds: 0, ..Archives::default() });
     let packed = zip(&[("a", b"1"), ("b", b"2")], CompressionMethod::DEFLATE);
     let outcome = scan(&packed, &limits);
-    assert_one(&outcome, "x!a", ProblemKind::OverLimit, "more than 0 s");
+    assert_one(&outcome, "x", ProblemKind::OverLimit, "more than 0 s");
+}
+
+/// Takes its time after reading the first member, as a search of it would.
+#[derive(Default)]
+struct Slow {
+    members: usize,
+    problems: Vec<(ProblemKind, String)>,
+}
+
+impl Sink for Slow {
+    fn member(&mut self, _: &[u8], content: &mut dyn Read) {
+        std::io::copy(content, &mut std::io::sink()).unwrap();
+        self.members += 1;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+
+    fn own(&mut self, _: u64, bytes: &mut dyn Read) {
+        std::io::copy(bytes, &mut std::io::sink()).unwrap();
+    }
+
+    fn problem(&mut self, _: Option<&[u8]>, kind: ProblemKind, message: String) {
+        self.problems.push((kind, message));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn time_that_is_up_between_members_is_named_once() {
+    let members: &[(&str, &[u8])] = &[("a", b"1"), ("b", b"2"), ("c", b"3")];
+    for (format, archive) in [
+        (Format::Tar, tar(members)),
+        (Format::Zip, zip(members, CompressionMethod::DEFLATE)),
+        (Format::SevenZip, sevenz(members)),
+    ] {
+        let limits = Limits {
+            depth: 4,
+            members: 100,
+            member_size: 1 << 20,
+            total_size: 1 << 20,
+            ratio: 500,
+            memory: 64 << 20,
+            time: Duration::from_millis(1),
+        };
+        let (budget, mut slow) = (Budget::new(limits), Slow::default());
+        for _ in 0..2 {
+            unpack::unpack(format, Source::Bytes(&archive), &budget, &mut slow);
+        }
+        assert!(slow.members <= 1, "{format:?}");
+        let problems = &slow.problems;
+        assert!(
+            matches!(&problems[..], [(ProblemKind::OverLimit, message)] if message.contains("takes more")),
+            "{format:?}: {problems:?}"
+        );
+    }
 }
 
 #[test]
