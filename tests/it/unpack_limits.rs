@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use keylint::config::settings::{Archives, Settings};
-use keylint::detect::Detector;
+use keylint::detect::{Detector, MAX_CANDIDATES};
 use keylint::model::coverage::{Problem, ProblemKind};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input, Outcome};
+use keylint::suppress::marks::MAX_MARKS;
 use keylint::unpack::{self, Budget, Format, Limits, Sink, Source};
 use proptest::prelude::*;
 use rawzip::CompressionMethod;
@@ -296,6 +297,46 @@ fn of_many_equal_problems_some_are_named_and_all_counted() {
     let problems = problems(&outcome);
     assert_eq!(problems.len(), 21);
     assert!(problems[0].2.contains("30 more problems of this kind"), "{:?}", problems[0]);
+}
+
+#[test]
+fn what_is_kept_of_all_members_together_is_bounded() {
+    let ids = |member: u64| {
+        let ids = (0..9000).map(|n| format!("{{{{aws-access-key-id:{}}}}}\n", member * 9000 + n));
+        expand(&ids.collect::<String>()).0.into_bytes()
+    };
+    let members = [ids(0), ids(1), ids(2)];
+    let members: Vec<(&str, &[u8])> =
+        ["a", "b", "c"].into_iter().zip(members.iter().map(Vec::as_slice)).collect();
+    let outcome = scan(&zip(&members, CompressionMethod::DEFLATE), &Settings::default());
+    assert_one(&outcome, "x", ProblemKind::OverLimit, "more findings or comments than are kept");
+    assert_eq!(inside(&outcome), MAX_CANDIDATES);
+}
+
+#[test]
+fn comments_of_all_members_together_are_bounded() {
+    let mut member = pair();
+    for _ in 0..6000 {
+        member.extend_from_slice(b"# keylint:allow-nothing\n");
+    }
+    let members = ["a.ini", "b.ini"].map(|name| (name, member.as_slice()));
+    let outcome = scan(&zip(&members, CompressionMethod::DEFLATE), &Settings::default());
+    assert_one(&outcome, "x", ProblemKind::OverLimit, "more findings or comments than are kept");
+    assert_eq!(outcome.coverage.warnings.len(), MAX_MARKS);
+    assert_eq!(inside(&outcome), 2);
+}
+
+#[test]
+fn of_many_members_with_too_many_comments_some_are_named() {
+    let mut member = pair();
+    member.extend_from_slice("keylint:allow ".repeat(MAX_MARKS + 1).as_bytes());
+    let names: Vec<String> = (0..22).map(|n| format!("m{n:02}")).collect();
+    let members: Vec<(&str, &[u8])> =
+        names.iter().map(|name| (name.as_str(), member.as_slice())).collect();
+    let outcome = scan(&zip(&members, CompressionMethod::DEFLATE), &Settings::default());
+    let problems = problems(&outcome);
+    assert_eq!(problems.len(), 21, "{problems:#?}");
+    assert!(problems[0].2.contains("2 more problems of this kind"), "{:?}", problems[0]);
 }
 
 fn any_archive() -> impl Strategy<Value = Vec<u8>> {
