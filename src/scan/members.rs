@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::silence::Judged;
 use super::windows::Progress;
 use super::worker::Thread;
 use crate::config::settings::Archives;
-use crate::model::blob::{Content, Origin};
+use crate::detect::{MAX_CANDIDATES, MAX_VALUE_BYTES};
+use crate::model::blob::{Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Evidence, Finding};
 use crate::sources::Visitor;
-use crate::suppress::marks::Marks;
+use crate::suppress::marks::MAX_MARKS;
 use crate::unpack::image::{self, Image};
 use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
 
@@ -23,35 +25,37 @@ const LONGEST_NAME: usize = 4 << 10;
 /// Problems of one kind with what one file holds that are named; the others are counted.
 const MOST_NAMED: u64 = 20;
 
-/// What was found in one blob, and the comments beside it.
-pub(super) struct Found {
-    pub(super) origin: Arc<Origin>,
-    pub(super) findings: Vec<Finding>,
-    pub(super) marks: Marks,
-}
-
 /// What is shared by all that one file holds.
 pub(super) struct Unpacking<'b> {
     pub(super) budget: &'b Budget,
-    pub(super) found: Vec<Found>,
+    /// Which lines of the file matter, if it is no archive.
+    pub(super) lines: Lines<'b>,
+    /// What is found, until all of the file is known.
+    pub(super) held: Vec<Judged>,
+    pub(super) room: Room,
+    /// The same for findings that a report only counts, and that a history may join to others.
+    pub(super) room_for_unlisted: Room,
+    /// Whether it was said that there is more than there is room for.
+    pub(super) said_full: bool,
     /// What there is of an image of containers.
     image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
-    /// Whether it was said that time or the total is used up.
-    said_spent: bool,
     /// Problems so far, by kind.
     problems: BTreeMap<ProblemKind, u64>,
 }
 
 impl<'b> Unpacking<'b> {
-    pub(super) fn new(budget: &'b Budget) -> Self {
+    pub(super) fn new(budget: &'b Budget, lines: Lines<'b>) -> Self {
         Self {
             budget,
-            found: Vec::new(),
+            lines,
+            held: Vec::new(),
+            room: Room::default(),
+            room_for_unlisted: Room::default(),
+            said_full: false,
             image: Image::default(),
             has_members: false,
-            said_spent: false,
             problems: BTreeMap::new(),
         }
     }
@@ -62,7 +66,7 @@ impl<'b> Unpacking<'b> {
             return;
         }
         let orders = self.image.orders();
-        for finding in self.found.iter_mut().flat_map(|found| &mut found.findings) {
+        for Judged { finding, .. } in &mut self.held {
             let names = finding.origin.names();
             let [layer, path, ..] = &names[..] else { continue };
             let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
@@ -72,6 +76,40 @@ impl<'b> Unpacking<'b> {
                     .push(Evidence::new("deleted in a later layer, and still in the image"));
             }
         }
+    }
+}
+
+/// What may still be kept of what one file holds: all members together may have as much as one blob may.
+pub(super) struct Room {
+    parts: usize,
+    value_bytes: usize,
+    /// Comments that reports name.
+    comments: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { parts: MAX_CANDIDATES, value_bytes: MAX_VALUE_BYTES, comments: MAX_MARKS }
+    }
+}
+
+impl Room {
+    /// Takes the room of a finding; `false` if there is not that much.
+    pub(super) fn take(&mut self, finding: &Finding) -> bool {
+        let bytes = finding.parts.iter().map(|part| part.value.expose().len()).sum();
+        let parts = self.parts.checked_sub(finding.parts.len());
+        let value_bytes = self.value_bytes.checked_sub(bytes);
+        if let (Some(parts), Some(value_bytes)) = (parts, value_bytes) {
+            (self.parts, self.value_bytes) = (parts, value_bytes);
+        }
+        parts.is_some() && value_bytes.is_some()
+    }
+
+    /// Takes the room of a comment; `false` if there is none.
+    pub(super) fn take_comment(&mut self) -> bool {
+        let left = self.comments.checked_sub(1);
+        self.comments = left.unwrap_or_default();
+        left.is_some()
     }
 }
 
@@ -192,11 +230,8 @@ impl Thread<'_> {
         all: &mut Unpacking<'_>,
     ) {
         let (kind, message) = match all.budget.take_hit() {
-            Some(hit) if hit.is_final && all.said_spent => return,
-            Some(hit) => {
-                all.said_spent |= hit.is_final;
-                (ProblemKind::OverLimit, hit.message)
-            }
+            Some(hit) if hit.is_told => return,
+            Some(hit) => (ProblemKind::OverLimit, hit.message),
             // An error of something around it, which was reported there.
             None if unpack::is_repeated(error) => return,
             None => (ProblemKind::Unreadable, error.to_string()),
@@ -268,7 +303,7 @@ impl Sink for Members<'_, '_, '_> {
         if let Some(error) = &progress.failed {
             thread.broke_off(self.origin, error, progress.bytes, self.all);
         }
-        thread.take(self.origin, detected, marks, self.all);
+        thread.take(self.origin, detected, &marks, self.all);
     }
 
     fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String) {

@@ -250,6 +250,16 @@ struct Ledger {
     coverage: Coverage,
 }
 
+impl Ledger {
+    /// Counts a finding that is not of the class and confidence that was asked for.
+    fn count_unlisted(&mut self, finding: &Finding) {
+        match finding.class {
+            Class::Example => self.coverage.examples += 1,
+            Class::Leak => self.coverage.below_confidence += 1,
+        }
+    }
+}
+
 struct Scan<'s> {
     detector: &'s Detector,
     settings: &'s Settings,
@@ -299,12 +309,8 @@ impl<'s> Scan<'s> {
             for Judged { mut finding, silenced_by } in findings {
                 if !adjust(&mut finding, settings) {
                     ledger.coverage.disabled += 1;
-                } else if finding.class == Class::Example && !settings.include_examples {
-                    ledger.coverage.examples += 1;
-                } else if finding.class == Class::Leak
-                    && finding.confidence < settings.min_confidence
-                {
-                    ledger.coverage.below_confidence += 1;
+                } else if !self.is_listed(&finding) {
+                    ledger.count_unlisted(&finding);
                 } else if let Some(by) = silenced_by {
                     ledger.silenced.push(Silenced { finding, by });
                 } else {
@@ -312,6 +318,14 @@ impl<'s> Scan<'s> {
                 }
             }
         });
+    }
+
+    /// Whether a finding is of the class and confidence that was asked for; others are only counted.
+    fn is_listed(&self, finding: &Finding) -> bool {
+        match finding.class {
+            Class::Example => self.settings.include_examples,
+            Class::Leak => finding.confidence >= self.settings.min_confidence,
+        }
     }
 
     /// Adds what a part of the scan covered.

@@ -5,14 +5,15 @@ use std::io::{self, Read, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::members::{self, Found, Place, Unpacking};
-use super::silence::{self, Comments};
+use super::members::{self, Place, Unpacking};
+use super::silence::{self, Comments, Judged};
 use super::windows::{Progress, Windows};
 use super::{Ledger, Scan, windows};
-use crate::detect::{Detected, MAX_LONE_RUNS};
+use crate::detect::{Detected, MAX_CANDIDATES, MAX_LONE_RUNS};
 use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Confidence, Finding};
+use crate::model::silenced::Unused;
 use crate::sources::{Visitor, Worker};
 use crate::suppress::marks::{MAX_MARKS, Marks};
 use crate::unpack::{Budget, Format, Source};
@@ -55,18 +56,14 @@ impl Worker for Thread<'_> {
         let is_file =
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         let budget = Budget::new(members::limits(&self.scan.settings.archives));
-        let mut all = Unpacking::new(&budget);
+        let mut all = Unpacking::new(&budget, lines);
         let place = Place::outermost(origin);
         let read = self.look(&place, content, &mut all);
         self.say_unnamed(&place.origin, &all);
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         all.label_deleted();
-        // Of an archive no lines can be told apart: all of it is what the change brings.
-        let lines = if all.has_members { Lines::All } else { lines };
-        for found in all.found {
-            self.conclude(&found.origin, found.findings, &lines, &found.marks);
-        }
+        self.scan.keep(all.held);
         read.bytes
     }
 }
@@ -82,7 +79,7 @@ impl Thread<'_> {
         let mut read = Progress::default();
         let searched = catch_unwind(AssertUnwindSafe(|| {
             if let Some((detected, marks)) = self.search(place, content, all, &mut read) {
-                self.take(&place.origin, detected, marks, all);
+                self.take(&place.origin, detected, &marks, all);
             }
         }));
         if let Some(error) = &read.failed {
@@ -161,22 +158,19 @@ impl Thread<'_> {
         &self,
         origin: &Arc<Origin>,
         detected: Detected,
-        marks: Marks,
+        marks: &Marks,
         all: &mut Unpacking<'_>,
     ) {
         for message in detected.shortcomings {
             self.say(origin, ProblemKind::OverLimit, message, all);
         }
-        self.account_for_lone_runs(origin, detected.low_left_out);
+        self.account_for_lone_runs(origin, detected.low_left_out, all);
         if detected.depends_on_path
             && let Some(sink) = self.scan.sink
         {
             sink.depends_on_path(origin);
         }
-        if !detected.findings.is_empty() || !marks.marks.is_empty() {
-            let origin = Arc::clone(origin);
-            all.found.push(Found { origin, findings: detected.findings, marks });
-        }
+        self.conclude(origin, detected.findings, marks, all);
     }
 }
 
@@ -202,7 +196,7 @@ fn forget(panic: Box<dyn Any + Send>) {
 impl Thread<'_> {
     /// Runs without context that were more than are kept of a blob: named where they were asked for, and counted with
     /// the other findings of low confidence where not.
-    fn account_for_lone_runs(&self, origin: &Origin, more: u64) {
+    fn account_for_lone_runs(&self, origin: &Origin, more: u64, all: &mut Unpacking<'_>) {
         if more == 0 {
             return;
         }
@@ -212,8 +206,7 @@ impl Thread<'_> {
         let message = format!(
             "more than {MAX_LONE_RUNS} 40-character runs without context: {more} are not listed"
         );
-        let path = Some(origin.path().to_path_buf());
-        self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+        self.say(origin, ProblemKind::OverLimit, message, all);
     }
 
     /// Remembers what the scanned change adds to a file of suppressions that is in use.
@@ -229,16 +222,17 @@ impl Thread<'_> {
         }
     }
 
-    /// Passes on a blob's findings, each with the comment that silences it if there is one.
+    /// Holds a blob's findings against its comments, which nothing needs any more then.
     fn conclude(
         &self,
         origin: &Origin,
         mut findings: Vec<Finding>,
-        lines: &Lines<'_>,
         marks: &Marks,
+        all: &mut Unpacking<'_>,
     ) {
-        let added = match lines {
-            Lines::Added(added) if !findings.is_empty() => Some(added()),
+        let added = match all.lines {
+            // Of an archive no lines can be told apart: all of it is what the change brings.
+            Lines::Added(added) if !all.has_members && !findings.is_empty() => Some(added()),
             _ => None,
         };
         if let Some(added) = &added {
@@ -250,21 +244,63 @@ impl Thread<'_> {
         }
         if marks.more {
             let message = format!("more than {MAX_MARKS} comments that silence: the rest do not");
-            let path = Some(origin.path().to_path_buf());
-            self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
+            self.say(origin, ProblemKind::OverLimit, message, all);
         }
         let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
         let own_additions = self.scan.settings.suppress.own_additions;
-        let judged = findings
-            .into_iter()
-            .map(|finding| comments.judge(finding, added.as_ref(), own_additions));
-        self.scan.keep(judged.collect());
-        self.scan.with_ledger(|ledger| {
-            ledger.coverage.warnings.append(&mut comments.warnings);
-            if report_unused {
-                ledger.unused.extend(comments.unused(origin));
+        for finding in findings {
+            let judged = comments.judge(finding, added.as_ref(), own_additions);
+            self.hold(origin, judged, all);
+        }
+        let mut warnings = std::mem::take(&mut comments.warnings);
+        let unused = report_unused.then(|| comments.unused(origin));
+        let mut unused: Vec<Unused> = unused.into_iter().flatten().collect();
+        if all.has_members {
+            let comments = warnings.len() + unused.len();
+            warnings.retain(|_| all.room.take_comment());
+            unused.retain(|_| all.room.take_comment());
+            if warnings.len() + unused.len() < comments {
+                self.say_full(origin, all);
             }
+        }
+        self.scan.with_ledger(|ledger| {
+            ledger.coverage.warnings.append(&mut warnings);
+            ledger.unused.append(&mut unused);
         });
+    }
+
+    /// Holds a finding until the file it lies in is done, as far as there is room for what lies in archives.
+    fn hold(&self, origin: &Origin, judged: Judged, all: &mut Unpacking<'_>) {
+        let finding = &judged.finding;
+        let is_listed = self.scan.is_listed(finding);
+        if !all.has_members {
+            all.held.push(judged);
+        } else if is_listed {
+            if all.room.take(finding) {
+                all.held.push(judged);
+            } else {
+                self.say_full(origin, all);
+            }
+        } else if self.scan.sink.is_none() {
+            self.scan.keep(vec![judged]);
+        } else if all.room_for_unlisted.take(finding) {
+            all.held.push(judged);
+        } else {
+            self.scan.with_ledger(|ledger| ledger.count_unlisted(finding));
+        }
+    }
+
+    /// Reports that there is more in the file than is kept, once.
+    fn say_full(&self, origin: &Origin, all: &mut Unpacking<'_>) {
+        if std::mem::replace(&mut all.said_full, true) {
+            return;
+        }
+        let message = format!(
+            "more findings or comments than are kept of one file, {MAX_CANDIDATES} parts of credentials and \
+             {MAX_MARKS} comments: the rest are not listed"
+        );
+        let path = Some(origin.outermost().path().to_path_buf());
+        self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
 }
 

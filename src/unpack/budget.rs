@@ -8,6 +8,9 @@ use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::Sink;
+use crate::model::coverage::ProblemKind;
+
 /// Bounds on unpacking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -36,6 +39,8 @@ pub struct Budget {
     expanded: Cell<u64>,
     held: Cell<u64>,
     hit: RefCell<Option<Hit>>,
+    /// Whether somebody was told that time or the total is used up.
+    told: Cell<bool>,
 }
 
 /// A limit that was hit.
@@ -45,6 +50,8 @@ pub struct Hit {
     pub message: String,
     /// Whether nothing more of the whole file is unpacked.
     pub is_final: bool,
+    /// Whether the same was told before: that of the whole file is told once.
+    pub is_told: bool,
 }
 
 impl Budget {
@@ -56,6 +63,7 @@ impl Budget {
             expanded: Cell::new(0),
             held: Cell::new(0),
             hit: RefCell::new(None),
+            told: Cell::new(false),
         }
     }
 
@@ -68,17 +76,36 @@ impl Budget {
     ///
     /// Errors pass through decoders that wrap and reword them, so the hit is kept here rather than in the error.
     pub fn take_hit(&self) -> Option<Hit> {
-        self.hit.borrow_mut().take()
+        let hit = self.hit.borrow_mut().take()?;
+        Some(Hit { is_told: hit.is_final && self.told.replace(true), ..hit })
     }
 
-    /// Whether time or the total is used up.
-    pub fn is_spent(&self) -> bool {
-        self.expanded.get() > self.limits.total_size || self.started.elapsed() > self.limits.time
+    /// Whether the next member is not to be unpacked, because time or the total is used up: it may be that nothing was
+    /// read since, so that no reading has ended with it. Has the sink say so unless it was told before.
+    pub(super) fn ends(&self, sink: &mut dyn Sink) -> bool {
+        let Some(message) = self.spent() else { return false };
+        if !self.told.replace(true) {
+            sink.problem(None, ProblemKind::OverLimit, message);
+        }
+        true
+    }
+
+    /// What is used up of what is granted for the whole file, in words.
+    fn spent(&self) -> Option<String> {
+        let Limits { total_size, time, .. } = self.limits;
+        if self.expanded.get() > total_size {
+            Some(format!("it expands to more than {total_size} bytes in all: not scanned whole"))
+        } else if self.started.elapsed() > time {
+            let seconds = time.as_secs();
+            Some(format!("unpacking it takes more than {seconds} s: not scanned whole"))
+        } else {
+            None
+        }
     }
 
     pub(super) fn stop(&self, message: String, is_final: bool) -> io::Error {
         let error = io::Error::other(message.clone());
-        self.hit.borrow_mut().get_or_insert(Hit { message, is_final });
+        self.hit.borrow_mut().get_or_insert(Hit { message, is_final, is_told: false });
         error
     }
 
@@ -101,19 +128,8 @@ impl Budget {
     }
 
     fn charge(&self, bytes: u64) -> io::Result<()> {
-        let Limits { total_size, time, .. } = self.limits;
         self.expanded.set(self.expanded.get().saturating_add(bytes));
-        if self.expanded.get() > total_size {
-            let message =
-                format!("it expands to more than {total_size} bytes in all: not scanned whole");
-            return Err(self.stop(message, true));
-        }
-        if self.started.elapsed() > time {
-            let seconds = time.as_secs();
-            let message = format!("unpacking it takes more than {seconds} s: not scanned whole");
-            return Err(self.stop(message, true));
-        }
-        Ok(())
+        self.spent().map_or(Ok(()), |message| Err(self.stop(message, true)))
     }
 }
 

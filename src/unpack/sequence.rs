@@ -112,6 +112,9 @@ impl Walk<'_> {
             self.problem(ProblemKind::OverLimit, message);
             return Flow::Stop;
         }
+        if self.budget.ends(self.sink) {
+            return Flow::Stop;
+        }
         self.flush();
         let mut data = (&mut self.input).take(size);
         self.sink.member(name, &mut data);
@@ -124,7 +127,7 @@ impl Walk<'_> {
             self.truncated();
             return Flow::Stop;
         }
-        if self.budget.is_spent() { Flow::Stop } else { Flow::On }
+        Flow::On
     }
 
     /// Takes padding up to the next multiple of `unit`; `false` if the archive ends before.

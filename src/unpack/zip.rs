@@ -75,6 +75,9 @@ impl Zip<'_> {
                 self.sink.problem(None, ProblemKind::OverLimit, message);
                 return Ok(());
             }
+            if self.budget.ends(self.sink) {
+                return Ok(());
+            }
             let path = entry.file_path();
             let name = path.as_ref();
             if entry.flags().is_encrypted() {
@@ -83,7 +86,7 @@ impl Zip<'_> {
                 continue;
             }
             self.member(&archive, name, entry.compression_method(), entry.wayfinder());
-            if self.sink.is_cancelled() || self.budget.is_spent() {
+            if self.sink.is_cancelled() {
                 return Ok(());
             }
         }

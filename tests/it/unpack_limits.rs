@@ -4,13 +4,16 @@
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use keylint::config::settings::{Archives, Settings};
-use keylint::detect::Detector;
+use keylint::detect::{Detector, MAX_CANDIDATES};
 use keylint::model::coverage::{Problem, ProblemKind};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input, Outcome};
+use keylint::suppress::marks::MAX_MARKS;
+use keylint::unpack::{self, Budget, Format, Limits, Sink, Source};
 use proptest::prelude::*;
 use rawzip::CompressionMethod;
 
@@ -156,7 +159,64 @@ fn time_is_bounded() {
     let limits = within(Archives { seconds: 0, ..Archives::default() });
     let packed = zip(&[("a", b"1"), ("b", b"2")], CompressionMethod::DEFLATE);
     let outcome = scan(&packed, &limits);
-    assert_one(&outcome, "x!a", ProblemKind::OverLimit, "more than 0 s");
+    assert_one(&outcome, "x", ProblemKind::OverLimit, "more than 0 s");
+}
+
+/// Takes its time after reading the first member, as a search of it would.
+#[derive(Default)]
+struct Slow {
+    members: usize,
+    problems: Vec<(ProblemKind, String)>,
+}
+
+impl Sink for Slow {
+    fn member(&mut self, _: &[u8], content: &mut dyn Read) {
+        std::io::copy(content, &mut std::io::sink()).unwrap();
+        self.members += 1;
+        std::thread::sleep(Duration::from_millis(2));
+    }
+
+    fn own(&mut self, _: u64, bytes: &mut dyn Read) {
+        std::io::copy(bytes, &mut std::io::sink()).unwrap();
+    }
+
+    fn problem(&mut self, _: Option<&[u8]>, kind: ProblemKind, message: String) {
+        self.problems.push((kind, message));
+    }
+
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn time_that_is_up_between_members_is_named_once() {
+    let members: &[(&str, &[u8])] = &[("a", b"1"), ("b", b"2"), ("c", b"3")];
+    for (format, archive) in [
+        (Format::Tar, tar(members)),
+        (Format::Zip, zip(members, CompressionMethod::DEFLATE)),
+        (Format::SevenZip, sevenz(members)),
+    ] {
+        let limits = Limits {
+            depth: 4,
+            members: 100,
+            member_size: 1 << 20,
+            total_size: 1 << 20,
+            ratio: 500,
+            memory: 64 << 20,
+            time: Duration::from_millis(1),
+        };
+        let (budget, mut slow) = (Budget::new(limits), Slow::default());
+        for _ in 0..2 {
+            unpack::unpack(format, Source::Bytes(&archive), &budget, &mut slow);
+        }
+        assert!(slow.members <= 1, "{format:?}");
+        let problems = &slow.problems;
+        assert!(
+            matches!(&problems[..], [(ProblemKind::OverLimit, message)] if message.contains("takes more")),
+            "{format:?}: {problems:?}"
+        );
+    }
 }
 
 #[test]
@@ -251,6 +311,46 @@ fn of_many_equal_problems_some_are_named_and_all_counted() {
     let problems = problems(&outcome);
     assert_eq!(problems.len(), 21);
     assert!(problems[0].2.contains("30 more problems of this kind"), "{:?}", problems[0]);
+}
+
+#[test]
+fn what_is_kept_of_all_members_together_is_bounded() {
+    let ids = |member: u64| {
+        let ids = (0..9000).map(|n| format!("{{{{aws-access-key-id:{}}}}}\n", member * 9000 + n));
+        expand(&ids.collect::<String>()).0.into_bytes()
+    };
+    let members = [ids(0), ids(1), ids(2)];
+    let members: Vec<(&str, &[u8])> =
+        ["a", "b", "c"].into_iter().zip(members.iter().map(Vec::as_slice)).collect();
+    let outcome = scan(&zip(&members, CompressionMethod::DEFLATE), &Settings::default());
+    assert_one(&outcome, "x", ProblemKind::OverLimit, "more findings or comments than are kept");
+    assert_eq!(inside(&outcome), MAX_CANDIDATES);
+}
+
+#[test]
+fn comments_of_all_members_together_are_bounded() {
+    let mut member = pair();
+    for _ in 0..6000 {
+        member.extend_from_slice(b"# keylint:allow-nothing\n");
+    }
+    let members = ["a.ini", "b.ini"].map(|name| (name, member.as_slice()));
+    let outcome = scan(&zip(&members, CompressionMethod::DEFLATE), &Settings::default());
+    assert_one(&outcome, "x", ProblemKind::OverLimit, "more findings or comments than are kept");
+    assert_eq!(outcome.coverage.warnings.len(), MAX_MARKS);
+    assert_eq!(inside(&outcome), 2);
+}
+
+#[test]
+fn of_many_members_with_too_many_comments_some_are_named() {
+    let mut member = pair();
+    member.extend_from_slice("keylint:allow ".repeat(MAX_MARKS + 1).as_bytes());
+    let names: Vec<String> = (0..22).map(|n| format!("m{n:02}")).collect();
+    let members: Vec<(&str, &[u8])> =
+        names.iter().map(|name| (name.as_str(), member.as_slice())).collect();
+    let outcome = scan(&zip(&members, CompressionMethod::DEFLATE), &Settings::default());
+    let problems = problems(&outcome);
+    assert_eq!(problems.len(), 21, "{problems:#?}");
+    assert!(problems[0].2.contains("2 more problems of this kind"), "{:?}", problems[0]);
 }
 
 fn any_archive() -> impl Strategy<Value = Vec<u8>> {

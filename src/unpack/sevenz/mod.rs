@@ -113,6 +113,10 @@ impl Archive<'_> {
                         format!("more than {most} members: the rest of it was not unpacked");
                     return self.problem(None, ProblemKind::OverLimit, message);
                 }
+                if self.budget.ends(self.sink) {
+                    self.is_whole = false;
+                    return;
+                }
                 decoder = match decoder {
                     Some(Ok((mut stream, taken))) => {
                         let piece = Piece {
@@ -135,7 +139,7 @@ impl Archive<'_> {
                         None
                     }
                 };
-                if self.sink.is_cancelled() || self.budget.is_spent() {
+                if self.sink.is_cancelled() {
                     self.is_whole = false;
                     return;
                 }
