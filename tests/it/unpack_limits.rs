@@ -203,6 +203,7 @@ fn time_that_is_up_between_members_is_named_once() {
             member_size: 1 << 20,
             total_size: 1 << 20,
             ratio: 500,
+            ratio_free: 1 << 20,
             memory: 64 << 20,
             time: Duration::from_millis(1),
         };
