@@ -1,8 +1,11 @@
 //! `[[allow]]` entries, rules, own accounts and policies: what a configuration says of findings.
 
 use keylint::rules::load::RuleSet;
+use keylint::rules::placeholder::expand;
 use keylint::rules::schema::Rule;
+use rawzip::CompressionMethod;
 
+use crate::containers::zip;
 use crate::harness::{Run, Sandbox};
 
 const ID: &str = "{{aws-access-key-id:1}}";
@@ -320,3 +323,42 @@ fn what_a_change_allows_itself_is_told_and_can_be_refused() {
         .write("../policy.toml", "[repository]\nmay = ['inline', 'allow']\nown-additions = true\n");
     sandbox.run("diff HEAD~2 --policy ../policy.toml").expect(0);
 }
+
+/// An archive with a key ID in its one member.
+fn archive(text: &str) -> Vec<u8> {
+    zip(&[("c.env", expand(text).0.as_bytes())], CompressionMethod::STORE)
+}
+
+#[test]
+fn members_of_archives_stand_where_the_archives_do() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    for folder in ["fixtures", "prod", "sub"] {
+        sandbox.directory(folder);
+    }
+    for path in ["fixtures/a.zip", "prod/a.zip"] {
+        std::fs::write(sandbox.path(path), archive(&format!("id = {ID}\n"))).unwrap();
+    }
+    sandbox.write("sub/x", "");
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    sandbox.write("keylint.toml", "[[allow]]\npath = '/fixtures/**'\nreason = 'made up'\n");
+    for folder in [".", "sub"] {
+        let run = |line: &str| sandbox.keylint(line.split(' ')).current_dir(folder).run();
+        run("history").expect(1).says("1 credential found");
+    }
+    sandbox.write("keylint.toml", "[[allow]]\npath = '/*/a.zip!c.env'\nreason = 'made up'\n");
+    for folder in [".", "sub"] {
+        let run = |line: &str| sandbox.keylint(line.split(' ')).current_dir(folder).run();
+        run("history").expect(0);
+    }
+    sandbox.write("new", "");
+    std::fs::write(sandbox.path("prod/a.zip"), archive(&format!("\nid = {ID}\n"))).unwrap();
+    sandbox.git("add .");
+    sandbox.keylint(["staged"]).current_dir("sub").run().expect(0);
+    sandbox.git("commit --quiet -m second");
+    sandbox.keylint(["diff", "HEAD~1"]).current_dir("sub").run().expect(0);
+}
+
+#[test]
+#[test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use proptest::prelude::*;
 
+use crate::containers::Wrap;
 use crate::harness::Sandbox;
 
 const FILE: &str = ".keylint-baseline.json";
@@ -225,3 +226,43 @@ proptest! {
         sandbox.run("scan").expect(1);
     }
 }
+
+#[test]
+fn a_mark_of_exclamation_in_a_name_makes_no_archive() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("wow!/app!.env", &pair("\n"));
+    sandbox.run("baseline create").expect(0);
+    sandbox.write("copy.env", &pair("\n"));
+    sandbox.run("scan").expect(1).says("copy.env");
+    fs::rename(sandbox.path("copy.env"), sandbox.path("wow!/app!.env")).unwrap();
+    fs::rename(sandbox.path("wow!/app!.env"), sandbox.path("moved")).unwrap();
+    sandbox.run("scan").expect(0);
+}
+
+#[test]
+fn an_archive_that_moves_takes_its_members_along() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    let member = keylint::rules::placeholder::expand(&pair("\n")).0;
+    let archive = Wrap::StoredZip.wrap("d/c.env", member.as_bytes());
+    fs::write(sandbox.path("a.zip"), &archive).unwrap();
+    sandbox.run("baseline create").expect(0);
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    fs::write(sandbox.path("copy.zip"), &archive).unwrap();
+    sandbox.git("add .");
+    sandbox.run("scan").expect(1).says("copy.zip!d/c.env");
+    sandbox.run("staged").expect(1).says("copy.zip!d/c.env");
+    sandbox.git("reset --quiet --hard");
+    fs::rename(sandbox.path("a.zip"), sandbox.path("moved.zip")).unwrap();
+    sandbox.write("moved.zip.txt", "");
+    sandbox.git("add --all");
+    sandbox.run("scan").expect(0);
+    sandbox.run("staged").expect(0);
+    sandbox.git("commit --quiet -m move");
+    sandbox.run("diff HEAD~1").expect(0);
+    sandbox.run("history").expect(0);
+}
+
+#[test]
+#[test]
