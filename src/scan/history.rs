@@ -2,9 +2,10 @@
 //! them, their places are looked up, they are searched again as the files that they are, and what is the same
 //! credential is made one finding.
 
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use super::{Ledger, Scan};
 use crate::model::blob::{ObjectId, Origin};
 use crate::model::coverage::Coverage;
 use crate::model::finding::{Class, Confidence, Finding, Fingerprint, PartKind};
-use crate::model::history::{History as Told, Sighting};
+use crate::model::history::{History as Told, Reach, Sighting};
 use crate::model::secret::Secret;
 use crate::model::silenced::Entry;
 use crate::sources::Visitor;
@@ -38,14 +39,14 @@ pub(super) fn push(
 ) -> Result<Vec<String>, GitError> {
     let progress = scan.progress;
     let started = Instant::now();
-    progress.objects.store(history.objects() as u64, Ordering::Relaxed);
+    progress.objects.store(history.objects() as u64, Relaxed);
     let suspects = Suspects { examples: scan.settings.include_examples, ..Suspects::default() };
     // Comments are of no interest before there is something to silence.
     let first = Scan { comments: None, ..scan.with_sink(&suspects) };
     history.push(scan.settings.max_file_size, &first, &|bytes| {
-        progress.read.fetch_add(1, Ordering::Relaxed);
-        progress.bytes.fetch_add(bytes, Ordering::Relaxed);
-        progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
+        progress.read.fetch_add(1, Relaxed);
+        progress.bytes.fetch_add(bytes, Relaxed);
+        progress.suspects.store(suspects.count.load(Relaxed), Relaxed);
     });
     scan.add(first.into_ledger().coverage);
     let (suspects, examples) = suspects.into_inner();
@@ -59,7 +60,7 @@ pub(super) fn push(
     let joined = Joined::new(&placed);
     let second = scan.with_sink(&joined);
     history.push_again(&placed, &second);
-    scan.add(only_problems(second.into_ledger()));
+    scan.add(only_words(second.into_ledger()));
     scan.keep(joined.into_findings());
     let named = placed.iter().filter_map(|place| Some((place.order, place.origin.commit()?)));
     let in_order: BTreeMap<u32, String> =
@@ -68,9 +69,9 @@ pub(super) fn push(
 }
 
 /// What was scanned a second time does not count twice.
-fn only_problems(ledger: Ledger) -> Coverage {
-    let Coverage { problems, gaps, .. } = ledger.coverage;
-    Coverage { problems, gaps, ..Coverage::default() }
+fn only_words(ledger: Ledger) -> Coverage {
+    let Coverage { problems, warnings, gaps, .. } = ledger.coverage;
+    Coverage { problems, warnings, gaps, ..Coverage::default() }
 }
 
 /// Objects that something was found in.
@@ -99,7 +100,7 @@ impl Sink for Suspects {
             } else {
                 found.0.extend(finding.origin.object());
                 if finding.confidence >= Confidence::Medium {
-                    self.count.fetch_add(1, Ordering::Relaxed);
+                    self.count.fetch_add(1, Relaxed);
                 }
             }
         }
@@ -132,13 +133,18 @@ struct At {
     order: u32,
     sighting: Sighting,
     objects: BTreeSet<ObjectId>,
-    /// A comment in one of the versions of the file that were there.
+    version: Version,
+    /// A comment beside the credential; beside all that was found of it in this version, if that is more than once.
     silenced_by: Option<Entry>,
 }
 
+/// Which version of a file it is whose comments count, of all in which a credential stands at a path: the greatest. The
+/// one at HEAD; or else what a reference keeps goes before what only a log does, and the newer before the older.
+type Version = (bool, Reverse<Reach>, u32);
+
 /// Which of several findings of a credential is shown: the smallest. The one with most parts, then the surest, then the
 /// oldest.
-type Rank = (std::cmp::Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
+type Rank = (Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
 
 impl<'p> Joined<'p> {
     fn new(placed: &'p [Placed]) -> Self {
@@ -201,7 +207,7 @@ impl Credential {
         let first = finding.origin.commit().cloned().map(Arc::new);
         let distinct: BTreeSet<_> =
             finding.parts.iter().map(|part| (part.kind, part.value.expose())).collect();
-        let best = std::cmp::Reverse((distinct.len(), finding.confidence));
+        let best = Reverse((distinct.len(), finding.confidence));
         let at = finding.primary().span.start;
         let objects = BTreeSet::from([placed.object]);
         let sighting = Sighting {
@@ -211,7 +217,9 @@ impl Credential {
             reach: placed.reach,
             objects: 0,
         };
-        let place = At { order: placed.order, sighting, objects: objects.clone(), silenced_by };
+        let version = (placed.at_head, Reverse(placed.reach), placed.order);
+        let order = placed.order;
+        let place = At { order, sighting, objects: objects.clone(), version, silenced_by };
         Self {
             rank: (best, placed.order, path.clone(), placed.object, at),
             confidence: finding.confidence,
@@ -242,8 +250,8 @@ impl Credential {
         }
     }
 
-    /// A comment that someone wrote into a later version holds for those before it, too; but one path says nothing of
-    /// another.
+    /// A comment that someone wrote into a later version holds for those before it, too, and one that was taken out
+    /// holds for none; but one path says nothing of another.
     fn into_finding(self) -> Judged {
         let all_silenced = self.places.values().all(|place| place.silenced_by.is_some());
         let shown = self.places.get(self.shown.origin.path());
@@ -272,6 +280,13 @@ impl At {
         self.sighting.at_head |= other.sighting.at_head;
         self.sighting.reach = self.sighting.reach.min(other.sighting.reach);
         self.objects.extend(other.objects);
-        self.silenced_by = self.silenced_by.take().into_iter().chain(other.silenced_by).min();
+        match self.version.cmp(&other.version) {
+            Ordering::Greater => {}
+            Ordering::Less => (self.version, self.silenced_by) = (other.version, other.silenced_by),
+            Ordering::Equal => {
+                let both = self.silenced_by.take().zip(other.silenced_by);
+                self.silenced_by = both.map(|(one, other)| one.min(other));
+            }
+        }
     }
 }
