@@ -5,7 +5,8 @@ use keylint::rules::placeholder::expand;
 use keylint::rules::schema::Rule;
 use rawzip::CompressionMethod;
 
-use crate::containers::zip;
+use crate::containers::{Wrap, zip};
+use crate::encodings::base64;
 use crate::harness::{Run, Sandbox};
 
 const ID: &str = "{{aws-access-key-id:1}}";
@@ -361,4 +362,26 @@ fn members_of_archives_stand_where_the_archives_do() {
 }
 
 #[test]
+fn what_a_repository_may_exclude_are_all_keys_that_leave_something_unscanned() {
+    let sandbox = Sandbox::repository();
+    let text = expand(&format!("id = {ID}\n")).0;
+    std::fs::write(sandbox.path("a.gz"), Wrap::Gzip.wrap("", text.as_bytes())).unwrap();
+    let run = |own: &str, may: &str| {
+        sandbox.write("keylint.toml", own);
+        sandbox.write("../policy.toml", &format!("[repository]\nmay = ['{may}']\n"));
+        sandbox.run("scan --policy ../policy.toml")
+    };
+    let none = "archives = false\n";
+    run(none, "exclude").expect(0);
+    run(none, "settings").expect(1);
+    let limits = "archive-depth = 0\nallow-incomplete = true\n";
+    run(limits, "exclude").expect(2);
+    run(limits, "settings").expect(1);
+    std::fs::remove_file(sandbox.path("a.gz")).unwrap();
+    let encoded = String::from_utf8(base64(text.as_bytes())).unwrap();
+    sandbox.write("encoded", &format!("data: {encoded}\n"));
+    run("decode = false\n", "exclude").expect(0);
+    run("decode = false\n", "settings").expect(1);
+}
+
 #[test]
