@@ -10,7 +10,7 @@ use super::silence::{self, Comments};
 use super::windows::{Progress, Windows};
 use super::{Ledger, Scan, windows};
 use crate::detect::{Detected, MAX_LONE_RUNS};
-use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
+use crate::model::blob::{AddedLines, Blob, Brings, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Confidence, Finding};
 use crate::sources::{Visitor, Worker};
@@ -49,8 +49,8 @@ impl Drop for Thread<'_> {
 
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
-        let Blob { origin, content, lines } = blob;
-        self.watch(&origin, &content, &lines);
+        let Blob { origin, content, lines, brings } = blob;
+        self.watch(&origin, &content, &brings);
         // A message is no file, and what could not even be opened was not scanned.
         let is_file =
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
@@ -63,9 +63,12 @@ impl Worker for Thread<'_> {
         self.bytes += read.bytes;
         all.label_deleted();
         // Of an archive no lines can be told apart: all of it is what the change brings.
-        let lines = if all.has_members { Lines::All } else { lines };
+        let (lines, brings) = match brings {
+            Brings::Lines(_) if all.has_members => (Lines::All, Brings::Everything),
+            brings => (lines, brings),
+        };
         for found in all.found {
-            self.conclude(&found.origin, found.findings, &lines, &found.marks);
+            self.conclude(&found.origin, found.findings, (&lines, &brings), &found.marks);
         }
         read.bytes
     }
@@ -217,9 +220,9 @@ impl Thread<'_> {
     }
 
     /// Remembers what the scanned change adds to a file of suppressions that is in use.
-    fn watch(&self, origin: &Origin, content: &Content<'_>, lines: &Lines<'_>) {
+    fn watch(&self, origin: &Origin, content: &Content<'_>, brings: &Brings<'_>) {
         let watched = &self.scan.settings.watched;
-        if let (Content::Bytes(bytes), Lines::Added(added)) = (content, lines)
+        if let (Content::Bytes(bytes), Brings::Lines(added)) = (content, brings)
             && watched.iter().any(|watched| watched.scope == origin.scope())
         {
             let lines = silence::added_lines(bytes, &added());
@@ -234,15 +237,13 @@ impl Thread<'_> {
         &self,
         origin: &Origin,
         mut findings: Vec<Finding>,
-        lines: &Lines<'_>,
+        (lines, brings): (&Lines<'_>, &Brings<'_>),
         marks: &Marks,
     ) {
-        let added = match lines {
-            Lines::Added(added) if !findings.is_empty() => Some(added()),
-            _ => None,
-        };
-        if let Some(added) = &added {
-            keep_those_on(added, &mut findings);
+        if let Lines::Added(added) = lines
+            && !findings.is_empty()
+        {
+            keep_those_on(&added(), &mut findings);
         }
         let report_unused = self.scan.settings.suppress.report_unused;
         if findings.is_empty() && !report_unused {
@@ -255,9 +256,13 @@ impl Thread<'_> {
         }
         let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
         let own_additions = self.scan.settings.suppress.own_additions;
-        let judged = findings
-            .into_iter()
-            .map(|finding| comments.judge(finding, added.as_ref(), own_additions));
+        let brought = match brings {
+            Brings::Lines(added) if !findings.is_empty() => added(),
+            _ => AddedLines::default(),
+        };
+        let is_new = |line| matches!(brings, Brings::Everything) || brought.touch(line, line);
+        let judged =
+            findings.into_iter().map(|finding| comments.judge(finding, &is_new, own_additions));
         self.scan.keep(judged.collect());
         self.scan.with_ledger(|ledger| {
             ledger.coverage.warnings.append(&mut comments.warnings);

@@ -385,3 +385,33 @@ fn what_a_repository_may_exclude_are_all_keys_that_leave_something_unscanned() {
 }
 
 #[test]
+fn nothing_that_a_change_adds_counts_for_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("old", &format!("id = {ID} # keylint:allow\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    sandbox.write("../policy.toml", "[repository]\nmay = ['inline']\n");
+    let policy = "--policy ../policy.toml";
+    let own = "does not count:";
+
+    sandbox.write("old", &format!("id = {ID} # keylint:allow\nnew\n"));
+    sandbox.write("new", "id = {{aws-access-key-id:2}} # keylint:allow\n");
+    sandbox.git("add .");
+    let line = format!("staged --whole-files {policy}");
+    sandbox.run(&line).expect(1).says("1 credential found").says(&format!("new:1 {own}"));
+    sandbox.git("reset --quiet --hard");
+
+    let text = "id = {{aws-access-key-id:3}} # keylint:allow\n";
+    std::fs::write(sandbox.path("a.zip"), archive(text)).unwrap();
+    sandbox.git("add .");
+    sandbox.run("staged").expect(0).says("1 by what this change adds itself");
+    let line = format!("staged {policy}");
+    sandbox.run(&line).expect(1).says(&format!("a.zip!c.env:1 {own}"));
+    sandbox.git("commit --quiet -m second");
+
+    sandbox.write("../message", "id = {{aws-access-key-id:4}} keylint:allow\n");
+    sandbox.git("commit --quiet --allow-empty -F ../message");
+    sandbox.run("diff HEAD~1").expect(0).says("1 by what this change adds itself");
+    sandbox.run(&format!("diff HEAD~1 {policy}")).expect(1).says(own);
+}
