@@ -88,7 +88,8 @@ pub enum May {
     Baseline,
     /// Other tools' comments and files.
     Foreign,
-    /// `exclude`, `ignore`, `hidden` and `max-file-size`: what is not scanned.
+    /// What is not scanned, or not wholly: `exclude`, `ignore`, `hidden`, `max-file-size`, `decode`, `archives`, all
+    /// `archive-...` limits and `allow-incomplete`.
     Exclude,
     /// `[rules.ID]` and `[accounts]`.
     Rules,

@@ -224,6 +224,16 @@ pub enum Lines<'a> {
     Added(&'a dyn Fn() -> AddedLines),
 }
 
+/// What of a blob the scanned change brings itself, whichever of its lines matter: what silences there may not count.
+pub enum Brings<'a> {
+    /// Nothing: there is no change, or it leaves the blob as it was.
+    Nothing,
+    /// All of it.
+    Everything,
+    /// These lines, worked out only when they are asked for.
+    Lines(&'a dyn Fn() -> AddedLines),
+}
+
 /// Line numbers, from 1.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AddedLines(BTreeSet<u64>);
@@ -256,4 +266,6 @@ pub struct Blob<'a> {
     pub content: Content<'a>,
     /// Which of its lines matter.
     pub lines: Lines<'a>,
+    /// What of it is the scanned change's own.
+    pub brings: Brings<'a>,
 }

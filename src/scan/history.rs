@@ -2,9 +2,10 @@
 //! them, their places are looked up, they are searched again as the files that they are, and what is the same
 //! credential is made one finding.
 
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -14,7 +15,7 @@ use super::{Ledger, Scan};
 use crate::model::blob::{ObjectId, Origin};
 use crate::model::coverage::{Coverage, Problem};
 use crate::model::finding::{Class, Confidence, Finding, Fingerprint, PartKind};
-use crate::model::history::{History as Told, Sighting};
+use crate::model::history::{History as Told, Reach, Sighting};
 use crate::model::secret::Secret;
 use crate::model::silenced::Entry;
 use crate::sources::Visitor;
@@ -34,15 +35,15 @@ pub(super) trait Sink: Sync {
 pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<String> {
     let progress = scan.progress;
     let started = Instant::now();
-    progress.objects.store(history.objects() as u64, Ordering::Relaxed);
+    progress.objects.store(history.objects() as u64, Relaxed);
     let settings = scan.settings;
     let suspects = Suspects::new(settings.include_examples, settings.min_confidence);
     // Comments are of no interest before there is something to silence.
     let first = Scan { comments: None, ..scan.with_sink(&suspects) };
     history.push(scan.settings.max_file_size, &first, &|bytes| {
-        progress.read.fetch_add(1, Ordering::Relaxed);
-        progress.bytes.fetch_add(bytes, Ordering::Relaxed);
-        progress.suspects.store(suspects.count.load(Ordering::Relaxed), Ordering::Relaxed);
+        progress.read.fetch_add(1, Relaxed);
+        progress.bytes.fetch_add(bytes, Relaxed);
+        progress.suspects.store(suspects.count.load(Relaxed), Relaxed);
     });
     let mut coverage = first.into_ledger().coverage;
     let (mut suspects, examples, below) = suspects.into_objects(history, scan);
@@ -69,7 +70,7 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     let joined = Joined::new(&placed, scan.settings.include_examples);
     let second = scan.with_sink(&joined);
     history.push_again(&placed, &second);
-    scan.add(only_problems(second.into_ledger()));
+    scan.add(only_words(second.into_ledger()));
     scan.keep(joined.into_findings());
     let named = placed.iter().filter_map(|place| Some((place.order, place.origin.commit()?)));
     let in_order: BTreeMap<u32, String> =
@@ -100,9 +101,9 @@ fn say_where(problem: Problem, placed: &[Placed], scan: &Scan<'_>) {
 }
 
 /// What was scanned a second time does not count twice.
-fn only_problems(ledger: Ledger) -> Coverage {
-    let Coverage { problems, gaps, .. } = ledger.coverage;
-    Coverage { problems, gaps, ..Coverage::default() }
+fn only_words(ledger: Ledger) -> Coverage {
+    let Coverage { problems, warnings, gaps, .. } = ledger.coverage;
+    Coverage { problems, warnings, gaps, ..Coverage::default() }
 }
 
 /// Findings brought together by credential.
@@ -130,13 +131,18 @@ struct At {
     order: u32,
     sighting: Sighting,
     objects: BTreeSet<ObjectId>,
-    /// A comment in one of the versions of the file that were there.
+    version: Version,
+    /// A comment beside the credential; beside all that was found of it in this version, if that is more than once.
     silenced_by: Option<Entry>,
 }
 
+/// Which version of a file it is whose comments count, of all in which a credential stands at a path: the greatest. The
+/// one at HEAD; or else what a reference keeps goes before what only a log does, and the newer before the older.
+type Version = (bool, Reverse<Reach>, u32);
+
 /// Which of several findings of a credential is shown: the smallest. The one with most parts, then the surest, then the
 /// oldest.
-type Rank = (std::cmp::Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
+type Rank = (Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
 
 impl<'p> Joined<'p> {
     fn new(placed: &'p [Placed], examples: bool) -> Self {
@@ -204,7 +210,7 @@ impl Credential {
         let first = finding.origin.commit().cloned().map(Arc::new);
         let distinct: BTreeSet<_> =
             finding.parts.iter().map(|part| (part.kind, part.value.expose())).collect();
-        let best = std::cmp::Reverse((distinct.len(), finding.confidence));
+        let best = Reverse((distinct.len(), finding.confidence));
         let at = finding.primary().span.start;
         let objects = BTreeSet::from([placed.object]);
         let sighting = Sighting {
@@ -214,7 +220,9 @@ impl Credential {
             reach: placed.reach,
             objects: 0,
         };
-        let place = At { order: placed.order, sighting, objects: objects.clone(), silenced_by };
+        let version = (placed.at_head, Reverse(placed.reach), placed.order);
+        let order = placed.order;
+        let place = At { order, sighting, objects: objects.clone(), version, silenced_by };
         Self {
             rank: (best, placed.order, path.clone(), placed.object, at),
             confidence: finding.confidence,
@@ -247,8 +255,8 @@ impl Credential {
         }
     }
 
-    /// A comment that someone wrote into a later version holds for those before it, too; but one path says nothing of
-    /// another.
+    /// A comment that someone wrote into a later version holds for those before it, too, and one that was taken out
+    /// holds for none; but one path says nothing of another.
     fn into_finding(self) -> Judged {
         let all_silenced = self.places.values().all(|place| place.silenced_by.is_some());
         let shown = self.places.get(self.shown.origin.path());
@@ -277,6 +285,13 @@ impl At {
         self.sighting.at_head |= other.sighting.at_head;
         self.sighting.reach = self.sighting.reach.min(other.sighting.reach);
         self.objects.extend(other.objects);
-        self.silenced_by = self.silenced_by.take().into_iter().chain(other.silenced_by).min();
+        match self.version.cmp(&other.version) {
+            Ordering::Greater => {}
+            Ordering::Less => (self.version, self.silenced_by) = (other.version, other.silenced_by),
+            Ordering::Equal => {
+                let both = self.silenced_by.take().zip(other.silenced_by);
+                self.silenced_by = both.map(|(one, other)| one.min(other));
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::windows::Progress;
 use super::worker::Thread;
 use crate::config::settings::Archives;
 use crate::detect::{MAX_CANDIDATES, MAX_VALUE_BYTES};
-use crate::model::blob::{Content, Lines, Origin};
+use crate::model::blob::{Brings, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Evidence, Finding};
 use crate::sources::Visitor;
@@ -30,6 +30,8 @@ pub(super) struct Unpacking<'b> {
     pub(super) budget: &'b Budget,
     /// Which lines of the file matter, if it is no archive.
     pub(super) lines: Lines<'b>,
+    /// What of it the change brings itself.
+    pub(super) brings: Brings<'b>,
     /// What is found, until all of the file is known.
     pub(super) held: Vec<Judged>,
     pub(super) room: Room,
@@ -46,10 +48,11 @@ pub(super) struct Unpacking<'b> {
 }
 
 impl<'b> Unpacking<'b> {
-    pub(super) fn new(budget: &'b Budget, lines: Lines<'b>) -> Self {
+    pub(super) fn new(budget: &'b Budget, lines: Lines<'b>, brings: Brings<'b>) -> Self {
         Self {
             budget,
             lines,
+            brings,
             held: Vec::new(),
             room: Room::default(),
             room_for_unlisted: Room::default(),

@@ -34,9 +34,9 @@ impl Places {
     }
 
     /// The absolute path of `scope` in what `origin` comes from, links resolved as far as it exists; `None` if it is no
-    /// path.
+    /// path. A member of an archive stands where the archive does.
     pub(super) fn place(&mut self, origin: &Origin, scope: &Path) -> Option<PathBuf> {
-        match origin {
+        match origin.outermost() {
             Origin::Message { .. } => None,
             Origin::IndexEntry { .. } | Origin::Committed { .. } | Origin::Object { .. } => {
                 Some(self.root()?.join(scope))
@@ -50,29 +50,30 @@ impl Places {
     /// that is checked out. In a change, either that very change takes it away, or the value stood at `scope` before.
     /// What cannot be told is not so: rather a finding too many.
     pub(super) fn came_from(&self, origin: &Origin, now: &At<'_>, old: &Path) -> bool {
-        // A member of an archive is there if the archive is.
-        let outer = old.to_str().and_then(|path| path.split_once('!')).map(|(outer, _)| outer);
-        let old = outer.map_or(old, Path::new);
-        if let Origin::File { scope, .. } = origin {
-            let base = now.place.and_then(|place| place.ancestors().nth(scope.iter().count()));
-            return base.is_some_and(|base| base.join(old).symlink_metadata().is_err());
+        let is_anything = |is_there: &dyn Fn(&Path) -> bool| with_archives(old).any(is_there);
+        let origin = origin.outermost();
+        if let Origin::File { .. } = origin {
+            let base = now.place.and_then(|place| place.ancestors().nth(now.scope.iter().count()));
+            return base.is_some_and(|base| {
+                !is_anything(&|path| base.join(path).symlink_metadata().is_ok())
+            });
         }
         let Some(repository) = &self.repository else { return false };
         let tree = |revision: &str| git::tree(repository, revision);
-        let has = |tree: &git2::Tree<'_>, path: &Path| tree.get_path(path).is_ok();
+        let had = |tree: &git2::Tree<'_>| is_anything(&|path| tree.get_path(path).is_ok());
         if now.in_history {
-            return tree("HEAD").is_some_and(|head| !has(&head, old));
+            return tree("HEAD").is_some_and(|head| !had(&head));
         }
         let before = match origin {
             Origin::IndexEntry { .. } => {
                 let index = repository.index();
-                if index.is_ok_and(|index| index.get_path(old, 0).is_some()) {
+                if index.is_ok_and(|index| is_anything(&|path| index.get_path(path, 0).is_some())) {
                     return false;
                 }
                 vec![tree("HEAD")]
             }
             Origin::Committed { commit, .. } => {
-                if tree(&commit.id).is_none_or(|after| has(&after, old)) {
+                if tree(&commit.id).is_none_or(|after| had(&after)) {
                     return false;
                 }
                 git::parents(repository, &commit.id).iter().map(|parent| tree(parent)).collect()
@@ -80,7 +81,7 @@ impl Places {
             _ => return false,
         };
         before.into_iter().flatten().any(|before| {
-            has(&before, old)
+            had(&before)
                 || git::content(repository, &before, now.scope).is_some_and(|blob| {
                     memchr::memmem::find(blob.content(), now.value.expose()).is_some()
                 })
@@ -113,4 +114,12 @@ impl Places {
         self.folders.insert(folder.to_owned(), resolved.clone());
         resolved.join(name)
     }
+}
+
+/// A path of a report as it stands, and all that may be the archive if it is that of a member, which is there if the
+/// archive is. A file's own name may have a `!`, too.
+fn with_archives(path: &Path) -> impl Iterator<Item = &Path> {
+    let text = path.to_str().unwrap_or_default();
+    let archives = text.match_indices('!').map(|(at, _)| Path::new(&text[..at]));
+    std::iter::once(path).chain(archives.filter(|archive| *archive != Path::new("")))
 }

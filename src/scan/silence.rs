@@ -48,19 +48,19 @@ impl Comments {
         Self { directives: directives.into_iter().map(|one| (one, false)).collect(), warnings }
     }
 
-    /// Finds the comment that silences the finding; the first, if several do. All of them count as used. `added` are the
-    /// lines that the scanned change adds, if it is one; `own_additions` says whether comments on these count.
+    /// Finds the comment that silences the finding; the first, if several do. All of them count as used. `is_new` says of a
+    /// line whether the scanned change adds it; `own_additions` says whether comments on these count.
     pub(super) fn judge(
         &mut self,
         mut finding: Finding,
-        added: Option<&AddedLines>,
+        is_new: &dyn Fn(u64) -> bool,
         own_additions: bool,
     ) -> Judged {
         let mut silenced_by = None;
         for (directive, used) in self.directives.iter_mut().filter(|(one, _)| one.fits(&finding)) {
             *used = true;
             if silenced_by.is_none() {
-                let is_new = added.is_some_and(|lines| lines.touch(directive.line, directive.line));
+                let is_new = is_new(directive.line);
                 silenced_by = Some(directive.clone().entry(finding.origin.path(), is_new));
             }
         }
@@ -208,26 +208,57 @@ pub(super) fn refused(entry: &Entry) -> String {
 /// Tells entries that the scanned change adds from those that were there.
 struct Added<'o> {
     by_path: &'o AddedEntries,
-    /// The lines of the files that entries stand in.
-    texts: HashMap<PathBuf, Vec<Vec<u8>>>,
+    /// The lines of the files that entries stand in; `None` for one that cannot be read any more.
+    texts: HashMap<PathBuf, Option<Vec<Vec<u8>>>>,
 }
 
 impl Added<'_> {
     /// Whether one of the lines of the entry is among those added. By their text: the file may have other lines since.
+    /// What cannot be told of a file that the change adds to is new.
     fn has(&mut self, entry: &Entry, settings: &Settings) -> bool {
         let watched = settings.watched.iter().find(|watched| watched.shown == entry.path);
         let Some(added) = watched.and_then(|watched| self.by_path.get(&watched.scope)) else {
             return false;
         };
         let lines = self.texts.entry(entry.path.clone()).or_insert_with(|| {
-            let text = fs::read(&entry.path).unwrap_or_default();
-            text.split(|byte| *byte == b'\n').map(|line| line.trim_ascii().to_vec()).collect()
+            let text = fs::read(&entry.path).ok()?;
+            let lines = text.split(|byte| *byte == b'\n');
+            Some(lines.map(|line| line.trim_ascii().to_vec()).collect())
         });
+        let Some(lines) = lines else { return true };
         let from = usize::try_from(entry.line).unwrap_or(usize::MAX).saturating_sub(1);
         let is_table = matches!(entry.form, Form::ALLOW);
         let mut own = lines.iter().skip(from);
         let first = own.next();
         let more = own.take_while(|line| is_table && !line.starts_with(b"["));
         first.into_iter().chain(more).any(|line| !line.is_empty() && added.contains(line))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::settings::Watched;
+
+    #[test]
+    fn an_entry_of_a_file_that_cannot_be_read_any_more_is_new() {
+        let path = PathBuf::from("no/such/file");
+        let watched = vec![Watched { shown: path.clone(), scope: path.clone() }];
+        let settings = Settings { watched, ..Settings::default() };
+        let entry = Entry {
+            form: Form::ALLOW,
+            path: path.clone(),
+            line: 1,
+            what: String::new(),
+            reason: None,
+            owner: None,
+            expires: None,
+            is_new: false,
+        };
+        let is_new = |by_path: &AddedEntries| {
+            Added { by_path, texts: HashMap::new() }.has(&entry, &settings)
+        };
+        assert!(is_new(&HashMap::from([(path, HashSet::new())])));
+        assert!(!is_new(&HashMap::new()));
     }
 }

@@ -10,7 +10,7 @@ use super::silence::{self, Comments, Judged};
 use super::windows::{Progress, Windows};
 use super::{Ledger, Scan, windows};
 use crate::detect::{Detected, MAX_CANDIDATES, MAX_LONE_RUNS};
-use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
+use crate::model::blob::{AddedLines, Blob, Brings, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Confidence, Finding};
 use crate::model::silenced::Unused;
@@ -50,13 +50,13 @@ impl Drop for Thread<'_> {
 
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
-        let Blob { origin, content, lines } = blob;
-        self.watch(&origin, &content, &lines);
+        let Blob { origin, content, lines, brings } = blob;
+        self.watch(&origin, &content, &brings);
         // A message is no file, and what could not even be opened was not scanned.
         let is_file =
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
         let budget = Budget::new(members::limits(&self.scan.settings.archives));
-        let mut all = Unpacking::new(&budget, lines);
+        let mut all = Unpacking::new(&budget, lines, brings);
         let place = Place::outermost(origin);
         let read = self.look(&place, content, &mut all);
         self.say_unnamed(&place.origin, &all);
@@ -210,9 +210,9 @@ impl Thread<'_> {
     }
 
     /// Remembers what the scanned change adds to a file of suppressions that is in use.
-    fn watch(&self, origin: &Origin, content: &Content<'_>, lines: &Lines<'_>) {
+    fn watch(&self, origin: &Origin, content: &Content<'_>, brings: &Brings<'_>) {
         let watched = &self.scan.settings.watched;
-        if let (Content::Bytes(bytes), Lines::Added(added)) = (content, lines)
+        if let (Content::Bytes(bytes), Brings::Lines(added)) = (content, brings)
             && watched.iter().any(|watched| watched.scope == origin.scope())
         {
             let lines = silence::added_lines(bytes, &added());
@@ -230,13 +230,12 @@ impl Thread<'_> {
         marks: &Marks,
         all: &mut Unpacking<'_>,
     ) {
-        let added = match all.lines {
+        if let Lines::Added(added) = all.lines
             // Of an archive no lines can be told apart: all of it is what the change brings.
-            Lines::Added(added) if !all.has_members && !findings.is_empty() => Some(added()),
-            _ => None,
-        };
-        if let Some(added) = &added {
-            keep_those_on(added, &mut findings);
+            && !all.has_members
+            && !findings.is_empty()
+        {
+            keep_those_on(&added(), &mut findings);
         }
         let report_unused = self.scan.settings.suppress.report_unused;
         if findings.is_empty() && !report_unused {
@@ -248,8 +247,18 @@ impl Thread<'_> {
         }
         let mut comments = Comments::read(marks, origin, self.scan.detector.rules());
         let own_additions = self.scan.settings.suppress.own_additions;
+        let brought = match all.brings {
+            Brings::Lines(added) if !all.has_members && !findings.is_empty() => added(),
+            _ => AddedLines::default(),
+        };
+        let brings_all = match all.brings {
+            Brings::Everything => true,
+            Brings::Lines(_) => all.has_members,
+            Brings::Nothing => false,
+        };
+        let is_new = |line| brings_all || brought.touch(line, line);
         for finding in findings {
-            let judged = comments.judge(finding, added.as_ref(), own_additions);
+            let judged = comments.judge(finding, &is_new, own_additions);
             self.hold(origin, judged, all);
         }
         let mut warnings = std::mem::take(&mut comments.warnings);

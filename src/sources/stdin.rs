@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::patient::Patient;
 use super::{Visitor, over_limit};
-use crate::model::blob::{Blob, Content, Lines, Origin};
+use crate::model::blob::{Blob, Brings, Content, Lines, Origin};
 
 /// Pushes standard input as one blob called `name`, up to `limit` bytes.
 pub fn push(name: &Path, limit: Option<u64>, visitor: &dyn Visitor) {
@@ -16,6 +16,7 @@ pub fn push(name: &Path, limit: Option<u64>, visitor: &dyn Visitor) {
         origin,
         content: Content::Stream(&mut input),
         lines: Lines::All,
+        brings: Brings::Nothing,
     });
     if let Some(limit) = limit.filter(|_| input.is_over_limit()) {
         visitor.problem(over_limit(name, limit, scanned));

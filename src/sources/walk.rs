@@ -14,7 +14,7 @@ use super::filter::Filter;
 use super::patient::Patient;
 use super::roots::Roots;
 use super::{Visitor, Worker, over_limit};
-use crate::model::blob::{Blob, Content, Lines, Origin};
+use crate::model::blob::{Blob, Brings, Content, Lines, Origin};
 use crate::model::coverage::{LeftOut, Problem, ProblemKind};
 
 /// How to walk.
@@ -229,7 +229,7 @@ impl Thread<'_> {
 
     fn visit(&mut self, path: &Path, content: Content<'_>) -> u64 {
         let origin = Origin::File { path: shown(path), scope: self.walk.roots.scope(path) };
-        self.worker.visit(Blob { origin, content, lines: Lines::All })
+        self.worker.visit(Blob { origin, content, lines: Lines::All, brings: Brings::Nothing })
     }
 }
 

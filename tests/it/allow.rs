@@ -1,8 +1,12 @@
 //! `[[allow]]` entries, rules, own accounts and policies: what a configuration says of findings.
 
 use keylint::rules::load::RuleSet;
+use keylint::rules::placeholder::expand;
 use keylint::rules::schema::Rule;
+use rawzip::CompressionMethod;
 
+use crate::containers::{Wrap, zip};
+use crate::encodings::base64;
 use crate::harness::{Run, Sandbox};
 
 const ID: &str = "{{aws-access-key-id:1}}";
@@ -319,4 +323,95 @@ fn what_a_change_allows_itself_is_told_and_can_be_refused() {
     sandbox
         .write("../policy.toml", "[repository]\nmay = ['inline', 'allow']\nown-additions = true\n");
     sandbox.run("diff HEAD~2 --policy ../policy.toml").expect(0);
+}
+
+/// An archive with a key ID in its one member.
+fn archive(text: &str) -> Vec<u8> {
+    zip(&[("c.env", expand(text).0.as_bytes())], CompressionMethod::STORE)
+}
+
+#[test]
+fn members_of_archives_stand_where_the_archives_do() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    for folder in ["fixtures", "prod", "sub"] {
+        sandbox.directory(folder);
+    }
+    for path in ["fixtures/a.zip", "prod/a.zip"] {
+        std::fs::write(sandbox.path(path), archive(&format!("id = {ID}\n"))).unwrap();
+    }
+    sandbox.write("sub/x", "");
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    sandbox.write("keylint.toml", "[[allow]]\npath = '/fixtures/**'\nreason = 'made up'\n");
+    for folder in [".", "sub"] {
+        let run = |line: &str| sandbox.keylint(line.split(' ')).current_dir(folder).run();
+        run("history").expect(1).says("1 credential found");
+    }
+    sandbox.write("keylint.toml", "[[allow]]\npath = '/*/a.zip!c.env'\nreason = 'made up'\n");
+    for folder in [".", "sub"] {
+        let run = |line: &str| sandbox.keylint(line.split(' ')).current_dir(folder).run();
+        run("history").expect(0);
+    }
+    sandbox.write("new", "");
+    std::fs::write(sandbox.path("prod/a.zip"), archive(&format!("\nid = {ID}\n"))).unwrap();
+    sandbox.git("add .");
+    sandbox.keylint(["staged"]).current_dir("sub").run().expect(0);
+    sandbox.git("commit --quiet -m second");
+    sandbox.keylint(["diff", "HEAD~1"]).current_dir("sub").run().expect(0);
+}
+
+#[test]
+fn what_a_repository_may_exclude_are_all_keys_that_leave_something_unscanned() {
+    let sandbox = Sandbox::repository();
+    let text = expand(&format!("id = {ID}\n")).0;
+    std::fs::write(sandbox.path("a.gz"), Wrap::Gzip.wrap("", text.as_bytes())).unwrap();
+    let run = |own: &str, may: &str| {
+        sandbox.write("keylint.toml", own);
+        sandbox.write("../policy.toml", &format!("[repository]\nmay = ['{may}']\n"));
+        sandbox.run("scan --policy ../policy.toml")
+    };
+    let none = "archives = false\n";
+    run(none, "exclude").expect(0);
+    run(none, "settings").expect(1);
+    let limits = "archive-depth = 0\nallow-incomplete = true\n";
+    run(limits, "exclude").expect(2);
+    run(limits, "settings").expect(1);
+    std::fs::remove_file(sandbox.path("a.gz")).unwrap();
+    let encoded = String::from_utf8(base64(text.as_bytes())).unwrap();
+    sandbox.write("encoded", &format!("data: {encoded}\n"));
+    run("decode = false\n", "exclude").expect(0);
+    run("decode = false\n", "settings").expect(1);
+}
+
+#[test]
+fn nothing_that_a_change_adds_counts_for_itself() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("old", &format!("id = {ID} # keylint:allow\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    sandbox.write("../policy.toml", "[repository]\nmay = ['inline']\n");
+    let policy = "--policy ../policy.toml";
+    let own = "does not count:";
+
+    sandbox.write("old", &format!("id = {ID} # keylint:allow\nnew\n"));
+    sandbox.write("new", "id = {{aws-access-key-id:2}} # keylint:allow\n");
+    sandbox.git("add .");
+    let line = format!("staged --whole-files {policy}");
+    sandbox.run(&line).expect(1).says("1 credential found").says(&format!("new:1 {own}"));
+    sandbox.git("reset --quiet --hard");
+
+    let text = "id = {{aws-access-key-id:3}} # keylint:allow\n";
+    std::fs::write(sandbox.path("a.zip"), archive(text)).unwrap();
+    sandbox.git("add .");
+    sandbox.run("staged").expect(0).says("1 by what this change adds itself");
+    let line = format!("staged {policy}");
+    sandbox.run(&line).expect(1).says(&format!("a.zip!c.env:1 {own}"));
+    sandbox.git("commit --quiet -m second");
+
+    sandbox.write("../message", "id = {{aws-access-key-id:4}} keylint:allow\n");
+    sandbox.git("commit --quiet --allow-empty -F ../message");
+    sandbox.run("diff HEAD~1").expect(0).says("1 by what this change adds itself");
+    sandbox.run(&format!("diff HEAD~1 {policy}")).expect(1).says(own);
 }

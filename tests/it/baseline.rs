@@ -4,6 +4,8 @@ use std::fs;
 
 use proptest::prelude::*;
 
+use crate::containers::Wrap;
+use crate::encodings::base64;
 use crate::harness::Sandbox;
 
 const FILE: &str = ".keylint-baseline.json";
@@ -224,4 +226,90 @@ proptest! {
         sandbox.write(&name, &around(&both));
         sandbox.run("scan").expect(1);
     }
+}
+
+#[test]
+fn a_mark_of_exclamation_in_a_name_makes_no_archive() {
+    let sandbox = Sandbox::repository();
+    sandbox.write("wow!/app!.env", &pair("\n"));
+    sandbox.run("baseline create").expect(0);
+    sandbox.write("copy.env", &pair("\n"));
+    sandbox.run("scan").expect(1).says("copy.env");
+    fs::rename(sandbox.path("copy.env"), sandbox.path("wow!/app!.env")).unwrap();
+    fs::rename(sandbox.path("wow!/app!.env"), sandbox.path("moved")).unwrap();
+    sandbox.run("scan").expect(0);
+}
+
+#[test]
+fn an_archive_that_moves_takes_its_members_along() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    let member = keylint::rules::placeholder::expand(&pair("\n")).0;
+    let archive = Wrap::StoredZip.wrap("d/c.env", member.as_bytes());
+    fs::write(sandbox.path("a.zip"), &archive).unwrap();
+    sandbox.run("baseline create").expect(0);
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    fs::write(sandbox.path("copy.zip"), &archive).unwrap();
+    sandbox.git("add .");
+    sandbox.run("scan").expect(1).says("copy.zip!d/c.env");
+    sandbox.run("staged").expect(1).says("copy.zip!d/c.env");
+    sandbox.git("reset --quiet --hard");
+    fs::rename(sandbox.path("a.zip"), sandbox.path("moved.zip")).unwrap();
+    sandbox.write("moved.zip.txt", "");
+    sandbox.git("add --all");
+    sandbox.run("scan").expect(0);
+    sandbox.run("staged").expect(0);
+    sandbox.git("commit --quiet -m move");
+    sandbox.run("diff HEAD~1").expect(0);
+    sandbox.run("history").expect(0);
+}
+
+#[test]
+fn it_is_written_by_the_options_of_a_scan() {
+    let sandbox = Sandbox::repository();
+    let (text, _) = keylint::rules::placeholder::expand(&format!("id = {ID}\n"));
+    fs::write(sandbox.path("a.gz"), Wrap::Gzip.wrap("", text.as_bytes())).unwrap();
+    sandbox.write(".gitignore", "ignored\n");
+    sandbox.write("ignored", &text);
+    let encoded = String::from_utf8(base64(text.as_bytes())).unwrap();
+    sandbox.write("encoded", &format!("data: {encoded}\n"));
+    for (options, known) in [
+        ("", 2),
+        ("--no-decode", 1),
+        ("--no-archives", 1),
+        ("--no-archives --no-decode", 0),
+        ("--no-ignore", 3),
+    ] {
+        sandbox
+            .run(&format!("baseline create {options}"))
+            .expect(0)
+            .says(&format!("{known} known"));
+        fs::remove_file(sandbox.path(FILE)).unwrap();
+    }
+    sandbox.keylint(["triage", "--no-decode", "--no-archives"]).run().expect(0).says("0 to go");
+    fs::write(sandbox.path("a.gz"), Wrap::Gzip.wrap("", &Wrap::Gzip.wrap("", b"x"))).unwrap();
+    sandbox
+        .run("baseline create --archive-depth 1 --allow-incomplete")
+        .expect(2)
+        .complains("archives around it");
+}
+
+#[test]
+fn what_a_history_lacks_is_named_also_where_that_is_allowed() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    for text in ["one\n", "two\n"] {
+        sandbox.write("file", text);
+        sandbox.git("add .");
+        sandbox.git("commit --quiet -m x");
+    }
+    let url = format!("file://{}", sandbox.path(".").display());
+    sandbox.git(&format!("clone --quiet --depth 1 {url} shallow"));
+    let run = |options: &str| {
+        let line = format!("baseline create --history {options}");
+        sandbox.keylint(line.split_whitespace()).current_dir("shallow").run()
+    };
+    run("").expect(2).complains("cut off");
+    run("--allow-incomplete").expect(0).complains("cut off");
 }

@@ -467,3 +467,41 @@ fn findings_are_those_of_a_plain_loop_over_public_repositories() {
         assert!(lost.is_empty(), "{}: {} values are lost", repository.display(), lost.len());
     }
 }
+
+#[test]
+fn a_comment_holds_as_the_file_stands_and_not_as_it_stood() {
+    let silent = format!("{} # keylint:allow\n", ID.trim_end());
+    for (versions, status) in [
+        // What is at HEAD decides,
+        (vec![silent.as_str(), ID], 1),
+        (vec![ID, &silent], 0),
+        (vec![&silent, ID, &silent], 0),
+        // and where nothing is left, the last version that had it.
+        (vec![&silent, ID, "gone\n"], 1),
+        (vec![ID, &silent, "gone\n"], 0),
+    ] {
+        let sandbox = repository();
+        for text in &versions {
+            commit(&sandbox, "keys", text);
+        }
+        let run = sandbox.run("history");
+        assert_eq!(run.status, Some(status), "{versions:?}\n{run}");
+    }
+}
+
+#[test]
+fn a_comment_that_no_commit_has_says_nothing_of_what_one_has() {
+    let sandbox = repository();
+    commit(&sandbox, "keys", ID);
+    commit(&sandbox, "keys", &format!("{} # keylint:allow\n", ID.trim_end()));
+    sandbox.git("reset --quiet --hard HEAD~1");
+    commit(&sandbox, "keys", "gone\n");
+    sandbox.run("history").expect(1);
+}
+
+#[test]
+fn comments_that_are_not_understood_are_warned_of() {
+    let sandbox = repository();
+    commit(&sandbox, "keys", &format!("{} # keylint:allow[nope]\n", ID.trim_end()));
+    sandbox.run("history").expect(1).says("warning: keys:1: keylint:allow[...] names an unknown");
+}

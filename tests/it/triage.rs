@@ -64,3 +64,17 @@ fn an_end_of_the_input_writes_nothing_half() {
     sandbox.keylint(["triage"]).stdin("").run().expect(0).says("3 to go through");
     assert_eq!(sandbox.list("."), [".git", "file1", "file2", "file3"]);
 }
+
+#[test]
+fn a_configuration_that_takes_no_entry_is_left_alone() {
+    let sandbox = sandbox();
+    let text = "allow = [{ path = 'x', reason = 'y' }]\n";
+    sandbox.write("keylint.toml", text);
+    sandbox
+        .keylint(["triage"])
+        .stdin("f\nreason\n")
+        .run()
+        .expect(2)
+        .complains("with the new entries it could not be read");
+    assert_eq!(sandbox.read("keylint.toml"), text);
+}

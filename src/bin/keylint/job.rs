@@ -51,8 +51,7 @@ pub(crate) fn run(
     }
     let mut suppressions = resolved.suppressions(baseline.as_deref())?;
     let settings = resolved.settings;
-    let detector = Detector::new(rules).at(SystemTime::now());
-    let detector = if settings.decode { detector } else { detector.without_decoding() };
+    let detector = detector(rules, &settings);
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let progress = Arc::default();
     let display = Display::start(&progress, settings.presentation.verbosity != Verbosity::Quiet);
@@ -63,6 +62,12 @@ pub(crate) fn run(
     let written = write_reports(&targets, &settings, &outcome, detector.rules());
     say_beside(&targets, &settings, inputs, &outcome.coverage);
     Ok(written.max(status(&settings, &outcome)))
+}
+
+/// The detector of a run that starts now.
+pub(crate) fn detector(rules: Arc<RuleSet>, settings: &Settings) -> Detector {
+    let detector = Detector::new(rules).at(SystemTime::now());
+    if settings.decode { detector } else { detector.without_decoding() }
 }
 
 fn status(settings: &Settings, outcome: &Outcome) -> Status {

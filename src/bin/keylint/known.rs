@@ -3,18 +3,16 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use anyhow::{Context, bail};
 use keylint::config::settings::Settings;
-use keylint::detect::Detector;
 use keylint::rules::load::RuleSet;
 use keylint::scan::{self, Input, Outcome, silence};
 use keylint::sources::git::history::Narrowing;
 
 use crate::args::KnownArgs;
 use crate::settings::Resolved;
-use crate::{interrupt, settings, terminal};
+use crate::{interrupt, job, settings, terminal};
 
 /// What was found.
 pub(crate) struct Known {
@@ -41,7 +39,7 @@ pub(crate) fn scan(
 ) -> anyhow::Result<Known> {
     let mut suppressions = resolved.suppressions(baseline)?;
     let Resolved { settings, root, .. } = resolved;
-    let detector = Detector::new(Arc::clone(&rules)).at(SystemTime::now());
+    let detector = job::detector(Arc::clone(&rules), &settings);
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let mut inputs = vec![Input::Path(from_here(root))];
     if history {
@@ -49,7 +47,7 @@ pub(crate) fn scan(
         inputs.push(Input::History { repository: None, narrowing });
     }
     let mut outcome = scan::run(&inputs, &settings, &detector, &interrupted)?;
-    for problem in &outcome.coverage.problems {
+    for problem in outcome.coverage.problems.iter().chain(&outcome.coverage.gaps) {
         let path = problem.path.as_ref().map(|path| format!("{}: ", path.display()));
         terminal::note(&format!("{}{}", path.unwrap_or_default(), problem.message));
     }

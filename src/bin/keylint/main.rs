@@ -5,6 +5,7 @@
 
 mod args;
 mod commands;
+mod entries;
 mod exit;
 mod interrupt;
 mod job;

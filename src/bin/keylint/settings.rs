@@ -119,22 +119,84 @@ fn read(file: &Path, rules: &RuleSet) -> anyhow::Result<Options> {
 /// Takes out of a repository's configuration what the policy does not let it say.
 fn restrict(written: &mut Options, rights: &Repository) {
     let may = |kind| rights.may.contains(&kind);
-    if !may(May::Settings) {
-        let Options { exclude, ignore, hidden, max_file_size, tables, .. } =
-            std::mem::take(written);
-        *written = Options { exclude, ignore, hidden, max_file_size, tables, ..Options::default() };
+    // In full, so that no key is added without a right that it falls under.
+    let Options {
+        format,
+        fail_on,
+        min_confidence,
+        include_examples,
+        threads,
+        ignore,
+        hidden,
+        follow,
+        decode,
+        exclude,
+        max_file_size,
+        inline,
+        foreign,
+        show_silenced,
+        allow_incomplete,
+        archives,
+        archive_depth,
+        archive_members,
+        archive_member_size,
+        archive_total_size,
+        archive_ratio,
+        archive_memory,
+        archive_time,
+        color,
+        quiet,
+        verbose,
+        show_secrets,
+        report_unused,
+        tables,
+    } = std::mem::take(written);
+    if may(May::Settings) {
+        *written = Options {
+            format,
+            fail_on,
+            min_confidence,
+            include_examples,
+            threads,
+            follow,
+            inline,
+            foreign,
+            show_silenced,
+            color,
+            quiet,
+            verbose,
+            show_secrets,
+            report_unused,
+            ..Options::default()
+        };
     }
-    if !may(May::Exclude) {
-        written.exclude.clear();
-        (written.ignore, written.hidden, written.max_file_size) = (None, None, None);
+    if may(May::Exclude) {
+        *written = Options {
+            ignore,
+            hidden,
+            decode,
+            exclude,
+            max_file_size,
+            allow_incomplete,
+            archives,
+            archive_depth,
+            archive_members,
+            archive_member_size,
+            archive_total_size,
+            archive_ratio,
+            archive_memory,
+            archive_time,
+            ..std::mem::take(written)
+        };
     }
-    if !may(May::Allow) {
-        written.tables.allow.clear();
-    }
-    if !may(May::Rules) {
-        let allow = std::mem::take(&mut written.tables.allow);
-        written.tables = Tables { allow, ..Tables::default() };
-    }
+    written.tables = allowed_tables(tables, rights);
+}
+
+fn allowed_tables(mut tables: Tables, rights: &Repository) -> Tables {
+    let allow = std::mem::take(&mut tables.allow);
+    let tables = if rights.may.contains(&May::Rules) { tables } else { Tables::default() };
+    let allow = if rights.may.contains(&May::Allow) { allow } else { Vec::new() };
+    Tables { allow, ..tables }
 }
 
 fn applicable(args: &ConfigArgs, first: &Path) -> Result<Option<PathBuf>, schema::ConfigError> {

@@ -1,10 +1,11 @@
 //! A file that a change adds or modifies: what the sources of changes share.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use git2::{Blob as GitBlob, Delta, DiffDelta, DiffOptions, FileMode, Oid, Patch, Repository};
 
-use crate::model::blob::{AddedLines, Blob, Content, Lines, Origin};
+use crate::model::blob::{AddedLines, Blob, Brings, Content, Lines, Origin};
 use crate::model::coverage::{LeftOut, Problem, ProblemKind};
 use crate::sources::filter::Filter;
 use crate::sources::{Visitor, Worker, over_limit};
@@ -66,7 +67,8 @@ impl<'s> Changed<'s> {
 
     /// Pushes text that is no file, all of it new.
     pub(super) fn message(&mut self, origin: Origin, text: &[u8]) {
-        self.worker.visit(Blob { origin, content: Content::Bytes(text), lines: Lines::All });
+        let content = Content::Bytes(text);
+        self.worker.visit(Blob { origin, content, lines: Lines::All, brings: Brings::Everything });
     }
 
     fn blob(&mut self, origin: Origin, new: Oid, before: &[Oid]) -> Result<(), git2::Error> {
@@ -78,9 +80,12 @@ impl<'s> Changed<'s> {
             }
         }
         let blob = self.repository.find_blob(new)?;
-        let added = || added_to_all(self.repository, before, &blob);
+        let known = OnceCell::new();
+        let added = || known.get_or_init(|| added_to_all(self.repository, before, &blob)).clone();
         let lines = if self.options.whole_files { Lines::All } else { Lines::Added(&added) };
-        self.worker.visit(Blob { origin, content: Content::Bytes(blob.content()), lines });
+        let brings = if before.contains(&new) { Brings::Nothing } else { Brings::Lines(&added) };
+        let content = Content::Bytes(blob.content());
+        self.worker.visit(Blob { origin, content, lines, brings });
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use super::objects::Store;
 use super::pack::{Id, Kind, Object};
 use super::range::named;
 use super::{GitError, revisions};
-use crate::model::blob::{Blob, Commit, Content, Lines, ObjectId, Origin};
+use crate::model::blob::{Blob, Brings, Commit, Content, Lines, ObjectId, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::history::Reach;
 use crate::sources::filter::Filter;
@@ -138,7 +138,12 @@ impl History {
                             let is_message = object.kind != Kind::Blob;
                             let origin = Origin::Object { path, id, is_message };
                             let content = text(object);
-                            worker.visit(Blob { origin, content, lines: Lines::All });
+                            worker.visit(Blob {
+                                origin,
+                                content,
+                                lines: Lines::All,
+                                brings: Brings::Nothing,
+                            });
                         }
                     }
                 }
@@ -185,7 +190,13 @@ impl History {
                 let Some(places) = of.get(&object.id) else { return };
                 let id = object.id;
                 let mut visit = |place: &Placed, content| {
-                    worker.visit(Blob { origin: place.origin.clone(), content, lines: Lines::All });
+                    let origin = place.origin.clone();
+                    worker.visit(Blob {
+                        origin,
+                        content,
+                        lines: Lines::All,
+                        brings: Brings::Nothing,
+                    });
                 };
                 match text(object) {
                     Content::Bytes(bytes) => {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use keylint::config::schema::Options;
 
-use super::run::{ConfigArgs, FindingArgs, PathArgs};
+use super::run::{ArchiveArgs, ConfigArgs, FindingArgs, PathArgs, WalkArgs};
 use super::suppress::SuppressArgs;
 
 /// What is scanned by them, and how: all of the tree, from the root of the repository on.
@@ -19,6 +19,12 @@ pub(crate) struct KnownArgs {
 
     #[command(flatten)]
     pub(crate) paths: PathArgs,
+
+    #[command(flatten)]
+    pub(crate) walk: WalkArgs,
+
+    #[command(flatten)]
+    pub(crate) archives: ArchiveArgs,
 
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -66,6 +72,8 @@ impl KnownArgs {
         let mut options = Options::default();
         self.findings.add_to(&mut options);
         self.paths.add_to(&mut options);
+        self.walk.add_to(&mut options);
+        self.archives.add_to(&mut options);
         self.suppress.add_to(&mut options);
         options
     }

@@ -14,7 +14,6 @@ use clap::{Args, Parser, Subcommand};
 use keylint::config::schema::Options;
 
 pub(crate) use self::known::{BaselineAction, BaselineArgs, BaselineFile, KnownArgs, TriageArgs};
-use self::run::switch;
 pub(crate) use self::run::{ConfigArgs, ReportArgs, RunArgs, WalkArgs};
 pub(crate) use self::suppress::SuppressArgs;
 
@@ -318,13 +317,10 @@ impl HistoryArgs {
 impl ScanArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
-        Options {
-            threads: self.walk.threads,
-            ignore: switch(self.walk.ignore, self.walk.no_ignore),
-            follow: switch(self.walk.follow, self.walk.no_follow),
-            report_unused: self.report_unused.then_some(true),
-            ..self.run.options()
-        }
+        let report_unused = self.report_unused.then_some(true);
+        let mut options = Options { report_unused, ..self.run.options() };
+        self.walk.add_to(&mut options);
+        options
     }
 }
 

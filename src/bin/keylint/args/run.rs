@@ -127,19 +127,19 @@ pub(crate) struct PathArgs {
 pub(crate) struct WalkArgs {
     /// Scan what .gitignore, .ignore and global excludes name, too
     #[arg(long, overrides_with = "ignore")]
-    pub(super) no_ignore: bool,
+    no_ignore: bool,
     #[arg(long, overrides_with = "no_ignore", hide = true)]
-    pub(super) ignore: bool,
+    ignore: bool,
 
     /// Follow symbolic links
     #[arg(long, overrides_with = "no_follow")]
-    pub(super) follow: bool,
+    follow: bool,
     #[arg(long, overrides_with = "follow", hide = true)]
-    pub(super) no_follow: bool,
+    no_follow: bool,
 
     /// Worker threads; 0 is one for each processor [default: 0]
     #[arg(long, value_name = "N")]
-    pub(super) threads: Option<usize>,
+    threads: Option<usize>,
 }
 
 #[derive(Debug, Args)]
@@ -252,6 +252,15 @@ impl PathArgs {
         options.max_file_size = self.max_file_size;
         options.decode = switch(self.decode, self.no_decode);
         options.allow_incomplete = switch(self.allow_incomplete, self.no_allow_incomplete);
+    }
+}
+
+impl WalkArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        options.ignore = switch(self.ignore, self.no_ignore);
+        options.follow = switch(self.follow, self.no_follow);
+        options.threads = self.threads;
     }
 }
 

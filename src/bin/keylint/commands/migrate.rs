@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use keylint::config::discover;
-use keylint::config::schema::Options;
 use keylint::model::silenced::{Kind, Silenced};
 use keylint::report::escape::escape;
 use keylint::scan::places::Places;
@@ -19,9 +17,8 @@ use keylint::suppress::foreign::{self, ForeignList};
 
 use crate::args::MigrateArgs;
 use crate::exit::Status;
-use crate::known;
-use crate::outputs::{self, Readers};
 use crate::settings::foreign_options;
+use crate::{entries, known};
 
 /// Runs the command. An error is something that kept it from reading or writing at all.
 pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Status> {
@@ -29,10 +26,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Sta
     let root = resolved.root.clone();
     let mut lists = read(&root, &args.files)?;
     let target = root.join(discover::FILE_NAME);
-    let config = match fs::read_to_string(&target) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        read => read.with_context(|| target.display().to_string())?,
-    };
+    let config = entries::read(&target)?;
     // What keylint's own entries silence needs no further ones, and what the lists silence is to be seen.
     resolved.foreign_files = false;
     let baseline = resolved.baseline(&args.known.suppress);
@@ -46,11 +40,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Sta
     let plan = planner.finish();
     let added: String = plan.entries.iter().map(NewEntry::to_toml).collect();
     if !added.is_empty() && !args.dry_run {
-        let text = format!("{config}{}{added}", if config.ends_with('\n') { "" } else { "\n" });
-        let text = text.trim_start_matches('\n');
-        // An `allow` that is no list of tables, for one, takes no further entry.
-        Options::parse(&target, text).context("with the new entries it could not be read")?;
-        outputs::write(&target, Readers::Anyone, |file| file.write_all(text.as_bytes()))?;
+        entries::append(&target, &config, &added)?;
     }
     write_summary(&lists, &plan, args.dry_run.then_some(&*added), out)?;
     write_comments(&found.outcome.silenced, out)?;

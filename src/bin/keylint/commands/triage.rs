@@ -21,6 +21,7 @@ use keylint::sources::git;
 use keylint::suppress::baseline::{Baseline, FILE_NAME};
 
 use crate::args::TriageArgs;
+use crate::entries;
 use crate::exit::Status;
 use crate::known::{self, Known};
 use crate::outputs::{self, Readers};
@@ -113,7 +114,7 @@ impl Session {
         Ok(report::text::write(&report, &options, out)?)
     }
 
-    /// Adds an entry to the configuration. A new `[[allow]]` at the end of a TOML file is right whatever stands before.
+    /// Adds an entry to the configuration.
     fn allow(&self, finding: &Finding, reason: &str) -> anyhow::Result<()> {
         let text = |text: &str| toml::Value::from(text).to_string();
         let path = escape(&finding.origin.scope().to_string_lossy()).into_owned();
@@ -123,15 +124,7 @@ impl Session {
             finding.fingerprint,
             text(reason)
         );
-        let before = match fs::read_to_string(&self.config) {
-            Ok(before) => before,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            Err(error) => return Err(error).with_context(|| self.config.display().to_string()),
-        };
-        let gap = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
-        let whole =
-            format!("{before}{gap}{}", if before.is_empty() { entry.trim_start() } else { &entry });
-        outputs::write(&self.config, Readers::Anyone, |out| out.write_all(whole.as_bytes()))
+        entries::append(&self.config, &entries::read(&self.config)?, &entry)
     }
 
     /// Adds the finding to the baseline.
