@@ -112,7 +112,7 @@ pub(crate) enum Command {
     /// Install or remove the hooks of this repository
     Hook(HookArgs),
     /// Carry other tools' ignore files and baselines over into keylint.toml
-    Migrate(MigrateArgs),
+    Migrate(Box<MigrateArgs>),
     /// List what is looked for
     Rules(RulesArgs),
     /// Explain a rule: what it finds, why that is bad, an example, what to do instead
