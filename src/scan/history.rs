@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::silence::Judged;
 use super::{Ledger, Scan};
@@ -28,6 +28,14 @@ pub(super) trait Sink: Sync {
 
     /// Says that the name of a file may make more of it than there was without one.
     fn depends_on_path(&self, origin: &Origin);
+
+    /// How long the object of `origin` was unpacked at other places so far.
+    fn unpacking_took(&self, _origin: &Origin) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Takes how long the object of `origin` was unpacked, at this place and at those before.
+    fn unpacked(&self, _origin: &Origin, _took: Duration) {}
 }
 
 /// Scans a history. Returns the ids of the commits that findings name, in their order.
@@ -115,6 +123,8 @@ impl Sink for Suspects {
 struct Joined<'p> {
     placed: HashMap<&'p Origin, &'p Placed>,
     credentials: Mutex<HashMap<Fingerprint, Credential>>,
+    /// How long archives were unpacked: one that stands at many paths has no more time than one that stands at one.
+    unpacked: Mutex<HashMap<ObjectId, Duration>>,
 }
 
 /// One credential, and all that is known of its places.
@@ -143,7 +153,7 @@ type Rank = (std::cmp::Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64
 impl<'p> Joined<'p> {
     fn new(placed: &'p [Placed]) -> Self {
         let placed = placed.iter().map(|place| (&place.origin, place)).collect();
-        Self { placed, credentials: Mutex::default() }
+        Self { placed, credentials: Mutex::default(), unpacked: Mutex::default() }
     }
 
     /// One finding for each credential, in no order.
@@ -193,6 +203,20 @@ impl Sink for Joined<'_> {
     }
 
     fn depends_on_path(&self, _: &Origin) {}
+
+    fn unpacking_took(&self, origin: &Origin) -> Duration {
+        let unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        let object = self.placed.get(origin).map(|placed| placed.object);
+        object.and_then(|object| unpacked.get(&object).copied()).unwrap_or_default()
+    }
+
+    fn unpacked(&self, origin: &Origin, took: Duration) {
+        if let Some(placed) = self.placed.get(origin) {
+            let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = unpacked.entry(placed.object).or_default();
+            *known = took.max(*known);
+        }
+    }
 }
 
 impl Credential {
@@ -273,5 +297,25 @@ impl At {
         self.sighting.reach = self.sighting.reach.min(other.sighting.reach);
         self.objects.extend(other.objects);
         self.silenced_by = self.silenced_by.take().into_iter().chain(other.silenced_by).min();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::history::Reach;
+
+    #[test]
+    fn an_object_has_its_time_at_all_places_together() {
+        let place = |byte: u8, path: &str| {
+            let object = ObjectId([byte; 20]);
+            let origin = Origin::Object { path: path.into(), id: object, is_message: false };
+            Placed { object, origin, order: 0, at_head: false, reach: Reach::Dangling, more: false }
+        };
+        let placed = [place(1, "a.zip"), place(1, "b.zip"), place(2, "c.zip")];
+        let joined = Joined::new(&placed);
+        joined.unpacked(&placed[0].origin, Duration::from_secs(7));
+        let took = placed.each_ref().map(|placed| joined.unpacking_took(&placed.origin).as_secs());
+        assert_eq!(took, [7, 7, 0]);
     }
 }
