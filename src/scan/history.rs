@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::silence::Judged;
 use super::suspects::Suspects;
@@ -29,6 +29,14 @@ pub(super) trait Sink: Sync {
 
     /// Says that the name of a file may make more of it than there was without one.
     fn depends_on_path(&self, origin: &Origin);
+
+    /// How long the object of `origin` was unpacked at other places so far.
+    fn unpacking_took(&self, _origin: &Origin) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Takes how long the object of `origin` was unpacked, at this place and at those before.
+    fn unpacked(&self, _origin: &Origin, _took: Duration) {}
 }
 
 /// Scans a history. Returns the ids of the commits that findings name, in their order.
@@ -112,6 +120,8 @@ struct Joined<'p> {
     examples: bool,
     placed: HashMap<&'p Origin, &'p Placed>,
     credentials: Mutex<HashMap<Fingerprint, Credential>>,
+    /// How long archives were unpacked: one that stands at many paths has no more time than one that stands at one.
+    unpacked: Mutex<HashMap<ObjectId, Duration>>,
 }
 
 /// One credential, and all that is known of its places.
@@ -147,7 +157,8 @@ type Rank = (Reverse<(usize, Confidence)>, u32, PathBuf, ObjectId, u64);
 impl<'p> Joined<'p> {
     fn new(placed: &'p [Placed], examples: bool) -> Self {
         let placed = placed.iter().map(|place| (&place.origin, place)).collect();
-        Self { examples, placed, credentials: Mutex::default() }
+        let (credentials, unpacked) = (Mutex::default(), Mutex::default());
+        Self { examples, placed, credentials, unpacked }
     }
 
     /// One finding for each credential, in no order.
@@ -202,6 +213,20 @@ impl Sink for Joined<'_> {
     }
 
     fn depends_on_path(&self, _: &Origin) {}
+
+    fn unpacking_took(&self, origin: &Origin) -> Duration {
+        let unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+        let object = self.placed.get(origin).map(|placed| placed.object);
+        object.and_then(|object| unpacked.get(&object).copied()).unwrap_or_default()
+    }
+
+    fn unpacked(&self, origin: &Origin, took: Duration) {
+        if let Some(placed) = self.placed.get(origin) {
+            let mut unpacked = self.unpacked.lock().unwrap_or_else(PoisonError::into_inner);
+            let known = unpacked.entry(placed.object).or_default();
+            *known = took.max(*known);
+        }
+    }
 }
 
 impl Credential {
@@ -293,5 +318,33 @@ impl At {
                 self.silenced_by = both.map(|(one, other)| one.min(other));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::history::Reach;
+
+    #[test]
+    fn an_object_has_its_time_at_all_places_together() {
+        let place = |byte: u8, path: &str| {
+            let object = ObjectId([byte; 20]);
+            let origin = Origin::Object { path: path.into(), id: object, is_message: false };
+            Placed {
+                object,
+                origin,
+                order: 0,
+                at_head: false,
+                reach: Reach::Dangling,
+                is_old: false,
+                more: false,
+            }
+        };
+        let placed = [place(1, "a.zip"), place(1, "b.zip"), place(2, "c.zip")];
+        let joined = Joined::new(&placed, false);
+        joined.unpacked(&placed[0].origin, Duration::from_secs(7));
+        let took = placed.each_ref().map(|placed| joined.unpacking_took(&placed.origin).as_secs());
+        assert_eq!(took, [7, 7, 0]);
     }
 }

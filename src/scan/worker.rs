@@ -55,11 +55,15 @@ impl Worker for Thread<'_> {
         // A message is no file, and what could not even be opened was not scanned.
         let is_file =
             !matches!(origin, Origin::Message { .. } | Origin::Object { is_message: true, .. });
-        let budget = Budget::new(members::limits(&self.scan.settings.archives));
+        let used = self.scan.sink.map(|sink| sink.unpacking_took(&origin)).unwrap_or_default();
+        let budget = Budget::after(members::limits(&self.scan.settings.archives), used);
         let mut all = Unpacking::new(&budget, lines, brings);
         let place = Place::outermost(origin);
         let read = self.look(&place, content, &mut all);
         self.say_unnamed(&place.origin, &all);
+        if let Some(sink) = self.scan.sink.filter(|_| all.has_members) {
+            sink.unpacked(&place.origin, budget.elapsed());
+        }
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
         all.label_deleted();

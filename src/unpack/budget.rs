@@ -35,6 +35,8 @@ pub struct Limits {
 /// What was spent of the limits for one file.
 pub struct Budget {
     limits: Limits,
+    /// Time spent before it started.
+    used: Duration,
     started: Instant,
     expanded: Cell<u64>,
     held: Cell<u64>,
@@ -59,12 +61,23 @@ impl Budget {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
+            used: Duration::ZERO,
             started: Instant::now(),
             expanded: Cell::new(0),
             held: Cell::new(0),
             hit: RefCell::new(None),
             told: Cell::new(false),
         }
+    }
+
+    /// A budget of which `used` of the time is spent.
+    pub fn after(limits: Limits, used: Duration) -> Self {
+        Self { used, ..Self::new(limits) }
+    }
+
+    /// The time that is spent.
+    pub fn elapsed(&self) -> Duration {
+        self.used.saturating_add(self.started.elapsed())
     }
 
     /// The limits.
@@ -95,7 +108,7 @@ impl Budget {
         let Limits { total_size, time, .. } = self.limits;
         if self.expanded.get() > total_size {
             Some(format!("it expands to more than {total_size} bytes in all: not scanned whole"))
-        } else if self.started.elapsed() > time {
+        } else if self.elapsed() > time {
             let seconds = time.as_secs();
             Some(format!("unpacking it takes more than {seconds} s: not scanned whole"))
         } else {
@@ -276,6 +289,16 @@ mod tests {
             assert_eq!(budget.take_hit(), None);
         }
         assert_eq!(read(limits, over, over).0.unwrap(), over);
+    }
+
+    #[test]
+    fn time_goes_on_where_it_was_left() {
+        let limits = generous();
+        assert!(Budget::after(limits, Duration::from_secs(30)).spent().is_none());
+        for used in [limits.time, Duration::MAX] {
+            let budget = Budget::after(limits, used);
+            assert!(budget.charge(1).is_err() && budget.elapsed() > limits.time);
+        }
     }
 
     #[test]
