@@ -66,7 +66,10 @@ pub(crate) fn matches(
             // A run at the edge of what is looked at may be the end of a longer one. Digests are by far the most
             // common runs, so they go before anything is made of them.
             let cut = low > 0 && run.start == 0;
-            if !cut && !lookalike::is_hex(&text[range.clone()]) {
+            if !cut
+                && !starts_in_escape(text, range.start)
+                && !lookalike::is_hex(&text[range.clone()])
+            {
                 take(Some(Match { kind: Kind::SecretKey { random: false }, range }));
             }
         };
@@ -101,6 +104,19 @@ pub(crate) fn matches(
     hits.sort_unstable();
     hits.dedup();
     (found, hits)
+}
+
+/// Whether a run's first characters belong to an escape of a sign: what stands there is shorter than it looks. Only
+/// escapes are meant that secrets hardly ever begin like.
+fn starts_in_escape(text: &[u8], start: usize) -> bool {
+    let Some(before) = start.checked_sub(1).map(|at| text[at]) else { return false };
+    let hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match (before, &text[start..]) {
+        (b'\\', [b'u', digits @ ..]) => digits.len() >= 4 && hex(&digits[..4]),
+        (b'\\', [b'x', digits @ ..]) => digits.len() >= 2 && hex(&digits[..2]),
+        (b'%', [b'2', b'B' | b'b' | b'F' | b'f' | b'5', ..] | [b'3', b'D' | b'd', ..]) => true,
+        _ => false,
+    }
 }
 
 /// The key ID whose prefix stands at `at`.
@@ -205,6 +221,16 @@ mod tests {
         ] {
             assert_eq!(ids(text), 0, "{text}");
         }
+    }
+
+    #[test]
+    fn escapes_are_no_part_of_secrets() {
+        let starts = |text: &str, start: usize| starts_in_escape(text.as_bytes(), start);
+        assert!(starts("\\u002Fabc", 1) && starts("\\x2fabc", 1) && starts("%2Babc", 1));
+        for text in ["\\uabc", "\\u00", "\\xyz", "\\nabc", "%ab", "=3D", "\"2B"] {
+            assert!(!starts(text, 1), "{text}");
+        }
+        assert!(!starts("2B", 0) && !starts("%", 1));
     }
 
     #[test]

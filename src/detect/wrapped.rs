@@ -65,8 +65,11 @@ pub(super) fn merge(
         let key = |one: &Wrapped| (place(one), role(one), one.layers.len(), one.nth);
         key(one).cmp(&key(other)).then_with(|| one.value.cmp(&other.value))
     });
+    // Of what was decoded in two ways the one that got further is kept, however many layers the other took.
     all.dedup_by(|one, kept| {
-        place(one) == place(kept) && role(one) == role(kept) && one.value == kept.value
+        one.outer.start == kept.outer.start
+            && role(one) == role(kept)
+            && kept.value.expose().starts_with(one.value.expose())
     });
     // The furthest end, by depth, of all that start before, or at the same place and end later.
     let mut ends = [0; MAX_DEPTH + 1];
