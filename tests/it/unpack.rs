@@ -173,7 +173,10 @@ fn what_is_none_or_only_half_an_archive_is_scanned_as_it_lies() {
                     || line.contains(&format!("\"path\":\"{name}!c.ini\"")))
         });
         assert!(is_found, "{name}: {run}");
-        run = run.complains(name);
+        // What is not compressed is scanned as far as it goes.
+        if *name != "cut.tar" {
+            run = run.complains(name);
+        }
     }
 }
 
