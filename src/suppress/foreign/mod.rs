@@ -1,6 +1,6 @@
 //! Other tools' suppressions, read as they are: comments in [`inline`], files here.
 //!
-//! Each format has a parser of its own, which fills a [`ForeignList`](list::ForeignList). A file that cannot be read whole
+//! Each format has a parser of its own, which fills a [`ForeignList`]. A file that cannot be read whole
 //! is an error with its line; entries about what keylint does not look for are passed over and counted.
 
 mod betterleaks;
