@@ -92,16 +92,6 @@ impl Origin {
         }
     }
 
-    /// The same member in another outermost archive, for one whose place is found out later.
-    pub fn moved_to(&self, outermost: &Arc<Self>) -> Arc<Self> {
-        match self {
-            Self::Member { outer, name, .. } => {
-                Arc::new(Self::member(&outer.moved_to(outermost), name.clone()))
-            }
-            _ => Arc::clone(outermost),
-        }
-    }
-
     /// The file, object or stream that all of it lies in: itself, if it is no member of an archive.
     pub fn outermost(&self) -> &Self {
         match self {

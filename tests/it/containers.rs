@@ -246,7 +246,7 @@ fn odc(members: &[(&str, &[u8])]) -> Vec<u8> {
 
 pub(crate) fn sevenz(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
-    // The usual level clears tables of some 100 MB for each member.
+    // The usual level clears large tables for each member.
     out.set_content_methods(vec![Lzma2Options::from_level(0).into()]);
     for (name, data) in members {
         out.push_archive_entry(ArchiveEntry::new_file(name), Some(*data)).unwrap();

@@ -157,7 +157,7 @@ fn check(ways: &[(String, Vec<Encode>)], share: Share, round: u32) {
     assert!(report.is_empty(), "{} differ\n{report}", report.lines().count());
 }
 
-/// All in a release build. A debug build takes ten times as long, and so a share.
+/// All in a release build. A debug build takes much longer, and so a share.
 const ONCE: Share = if cfg!(debug_assertions) { Share::OneIn(4) } else { Share::All };
 
 /// Of two encodings there are a hundred ways; the share of a debug build is a part of the other one.
