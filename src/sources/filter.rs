@@ -132,9 +132,9 @@ mod tests {
     #[test]
     fn odd_paths_of_trees_are_never_excluded() {
         let filter = Filter::new([("*", Path::new("/"))], true).unwrap();
-        let check = |path: &str| filter.check_file(Path::new("/work"), Path::new(path));
+        let check = |path: &str| filter.check_file(Path::new("/srv"), Path::new(path));
         assert_eq!(check("a/b"), Some(LeftOut::Excluded));
-        for path in ["/work//x", "../x", "a/../x"] {
+        for path in ["/srv//x", "../x", "a/../x"] {
             assert_eq!(check(path), None, "{path}");
         }
     }
