@@ -28,6 +28,8 @@ pub(super) struct Suspects {
 #[derive(Default)]
 struct Found {
     sure: BTreeSet<ObjectId>,
+    /// The values of all parts that were found in these: wherever else one stands is a place of the same credential.
+    values: HashSet<Fingerprint>,
     /// Objects with findings below the confidence that is wanted, and these; perhaps none, but something that the name
     /// of a file could make one.
     unsure: BTreeMap<ObjectId, HashSet<Fingerprint>>,
@@ -48,6 +50,9 @@ impl Suspects {
         scan: &Scan<'_>,
     ) -> (Vec<ObjectId>, u64, u64) {
         let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let of_known = |values: &HashSet<Fingerprint>| !values.is_disjoint(&found.values);
+        let further = found.unsure.iter().filter(|(_, values)| of_known(values));
+        found.sure.extend(further.map(|(object, _)| *object));
         found.unsure.retain(|object, _| !found.sure.contains(object));
         let possible = possible(history, found.unsure.keys().copied(), self.wanted, scan);
         found.unsure.retain(|object, _| !possible.contains(object));
@@ -67,6 +72,8 @@ impl Sink for Suspects {
             } else if finding.class == Class::Example || finding.confidence >= self.wanted {
                 self.count.fetch_add(1, Ordering::Relaxed);
                 found.sure.insert(object);
+                let parts = finding.parts.iter();
+                found.values.extend(parts.map(|part| Fingerprint::of_credential(&part.value)));
             } else {
                 found.unsure.entry(object).or_default().insert(finding.credential);
             }

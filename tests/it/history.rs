@@ -505,3 +505,14 @@ fn comments_that_are_not_understood_are_warned_of() {
     commit(&sandbox, "keys", &format!("{} # keylint:allow[nope]\n", ID.trim_end()));
     sandbox.run("history").expect(1).says("warning: keys:1: keylint:allow[...] names an unknown");
 }
+
+#[test]
+fn a_copy_without_context_is_a_place_of_the_credential_that_stands_elsewhere() {
+    let sandbox = repository();
+    let both = commit(&sandbox, "pair", PAIR);
+    let alone = commit(&sandbox, "copy", "# minio\nMINIO_SECRET_KEY={{aws-secret-access-key:1}}\n");
+    sandbox.run("scan copy").expect(0);
+    let found = of_one(&sandbox, "history --format json");
+    let expected = [json!(["pair", both, true, "ref", 1]), json!(["copy", alone, true, "ref", 1])];
+    assert_eq!(found, expected);
+}
