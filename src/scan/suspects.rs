@@ -10,9 +10,11 @@ use super::history::Sink;
 use super::silence::Judged;
 use crate::detect::TELLING_PATHS;
 use crate::model::blob::{ObjectId, Origin};
+use crate::model::coverage::Coverage;
 use crate::model::finding::{Class, Confidence, Fingerprint};
 use crate::model::history::Reach;
-use crate::sources::git::history::{History, Placed};
+use crate::sources::Visitor;
+use crate::sources::git::history::{History, Placed, provisional, provisional_path};
 
 /// Takes what is found in objects that are not known by a path yet.
 pub(super) struct Suspects {
@@ -99,7 +101,11 @@ fn possible(
     let named = objects.flat_map(|object| {
         TELLING_PATHS.iter().map(move |path| Placed {
             object,
-            origin: Origin::Object { path: path.into(), id: object, is_message: false },
+            origin: Origin::Object {
+                path: provisional_path(object, &format!("/{path}")),
+                id: object,
+                is_message: false,
+            },
             order: 0,
             at_head: false,
             reach: Reach::Dangling,
@@ -110,7 +116,16 @@ fn possible(
     let named: Vec<Placed> = named.collect();
     let possible = Possible { wanted, objects: Mutex::default() };
     if !named.is_empty() {
-        history.push_again(&named, &Scan { comments: None, ..scan.with_sink(&possible) });
+        let under_names = Scan { comments: None, ..scan.with_sink(&possible) };
+        history.push_again(&named, &under_names);
+        let Coverage { problems, gaps, .. } = under_names.into_ledger().coverage;
+        for problem in problems.into_iter().chain(gaps) {
+            // What could not be told of an object is found out where it stands.
+            match problem.path.as_deref().and_then(provisional) {
+                Some((object, _)) => possible.take(object),
+                None => scan.problem(problem),
+            }
+        }
     }
     possible.objects.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
@@ -119,6 +134,12 @@ fn possible(
 struct Possible {
     wanted: Confidence,
     objects: Mutex<BTreeSet<ObjectId>>,
+}
+
+impl Possible {
+    fn take(&self, object: ObjectId) {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner).insert(object);
+    }
 }
 
 impl Sink for Possible {

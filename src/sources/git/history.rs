@@ -368,9 +368,14 @@ const PROVISIONAL: &str = "<object ";
 /// What an object is called until it is looked up where it stands.
 fn provisional_name(kind: Kind, id: ObjectId) -> PathBuf {
     match kind {
-        Kind::Blob => format!("{PROVISIONAL}{id}>").into(),
+        Kind::Blob => provisional_path(id, ""),
         _ => name(kind, id),
     }
+}
+
+/// A path that [`provisional`] takes apart.
+pub fn provisional_path(id: ObjectId, rest: &str) -> PathBuf {
+    format!("{PROVISIONAL}{id}>{rest}").into()
 }
 
 /// The blob that a path names provisionally, and the rest of the path: within an archive.
