@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::schema::{Options, SizeLimit};
+use super::schema::Options;
 use super::tables::RuleOverride;
+use super::values::SizeLimit;
 use crate::model::finding::{Confidence, Severity};
 
 /// How a report is written.

@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use super::Outcome;
 use super::places::{At, Places};
 use crate::config::settings::Settings;
-use crate::config::tables;
 use crate::model::blob::{AddedLines, Origin};
 use crate::model::coverage::Warning;
 use crate::model::finding::{Evidence, Finding, Fingerprint};
 use crate::model::silenced::{Entry, Form, Silenced, Unused};
 use crate::rules::load::RuleSet;
-use crate::suppress::allow::{Allow, AllowList};
 use crate::suppress::marks::Marks;
 use crate::suppress::{Directive, Say, Subject, Suppressions, foreign, inline};
 
@@ -90,24 +88,6 @@ pub(super) fn added_lines(bytes: &[u8], added: &AddedLines) -> HashSet<Vec<u8>> 
         .filter(|(number, _)| added.touch(*number, *number))
         .map(|(_, line)| line.trim_ascii().to_vec())
         .collect()
-}
-
-/// The `[[allow]]` entries of a configuration or of a policy, whose paths are relative to `base`.
-pub fn allow_list(form: Form, file: &Path, base: &Path, entries: &[tables::Allow]) -> AllowList {
-    let entries = entries.iter().cloned().map(|entry| Allow {
-        line: entry.line,
-        rule: entry.rule,
-        path: entry.path.map(|glob| glob.as_str().to_owned()),
-        fingerprint: entry.fingerprint,
-        account: entry.account,
-        value: entry.value,
-        commit: entry.commit,
-        reason: entry.reason,
-        owner: entry.owner,
-        expires: entry.expires,
-    });
-    let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
-    AllowList::new(form, file, &base, entries.collect())
 }
 
 /// Calls `say` with the finding at each path that it stands at: its own, or all of those that a history tells of, each

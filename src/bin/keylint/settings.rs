@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use keylint::config::schema::Options;
 use keylint::config::settings::{Settings, Watched};
-use keylint::config::tables::{Allow, May, Repository, Tables};
+use keylint::config::tables::{May, Repository, Tables};
 use keylint::config::{discover, schema};
+use keylint::model::allow::Allow;
 use keylint::model::secret::Secret;
 use keylint::model::silenced::Form;
 use keylint::rules::load::RuleSet;
-use keylint::scan::silence::allow_list;
+use keylint::suppress::allow::AllowList;
 use keylint::suppress::baseline::{self, Baseline};
 use keylint::suppress::{Suppressions, foreign};
 
@@ -243,11 +244,11 @@ impl Resolved {
         let here = env::current_dir().unwrap_or_default();
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let mut suppressions = Suppressions::new(today);
-        for Allowed { form, file, base, entries } in &self.allow {
-            suppressions.add(Box::new(allow_list(*form, file, base, entries)));
+        let mut files = Vec::new();
+        for Allowed { form, file, base, entries } in std::mem::take(&mut self.allow) {
+            suppressions.add(Box::new(AllowList::new(form, &file, &base, entries)));
+            files.push(file);
         }
-        let mut files: Vec<PathBuf> =
-            self.allow.iter().map(|allowed| allowed.file.clone()).collect();
         if let Some(file) = baseline {
             let file = shown(file, &here);
             match foreign::read_baseline(&file, &self.root, &foreign_options())? {

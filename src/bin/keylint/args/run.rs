@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use keylint::config::schema::{Glob, Options, SizeLimit};
+use keylint::config::schema::Options;
 use keylint::config::settings::{Color, FailOn, Format};
+use keylint::config::values::{Glob, SizeLimit};
 use keylint::model::finding::Confidence;
 
 use super::suppress::SuppressArgs;
