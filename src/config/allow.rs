@@ -84,8 +84,7 @@ fn set(allow: &mut Allow, key: &str, text: &str) -> Result<(), &'static str> {
         "reason" => allow.reason = checked(is_text(text), "must say why")?,
         "owner" => allow.owner = Some(checked(is_text(text), "must say whose it is")?),
         _ => {
-            let date =
-                Some(text).filter(|text| text.len() == 10).and_then(|text| text.parse().ok());
+            let date = Some(text).filter(|text| is_date(text)).and_then(|text| text.parse().ok());
             allow.expires = Some(date.ok_or(DATE)?);
         }
     }
@@ -121,6 +120,10 @@ fn is_date(text: &str) -> bool {
 
 /// Also within the group that makes it a pattern of the whole value, which a comment at its end would not let close.
 fn is_pattern(text: &str) -> bool {
+    // A value as it stands, which most are, always is one.
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.=".contains(&byte)) {
+        return true;
+    }
     let whole = || regex_syntax::parse(&format!(r"\A(?:{text})\z")).is_ok();
     regex_syntax::parse(text).is_ok() && (!text.contains('#') || whole())
 }
@@ -150,7 +153,8 @@ pub(super) fn plain(text: &str) -> Option<(usize, Vec<Allow>)> {
             }
             entries.push(Allow::default());
         } else if !line.is_empty() && !line.starts_with('#') {
-            let (key, value) = line.split_once(" = ")?;
+            let (key, value) = line.split_once(' ')?;
+            let value = value.strip_prefix("= ")?;
             let allow = entries.last_mut()?;
             if !KEYS.contains(&key) || has(allow, key) {
                 return None;

@@ -16,7 +16,7 @@ use keylint::model::silenced::Form;
 use keylint::rules::load::RuleSet;
 use keylint::suppress::allow::AllowList;
 use keylint::suppress::baseline::{self, Baseline};
-use keylint::suppress::{Suppressions, foreign};
+use keylint::suppress::{List, Suppressions, foreign};
 
 use crate::args::{ConfigArgs, SuppressArgs};
 
@@ -251,10 +251,7 @@ impl Resolved {
         }
         if let Some(file) = baseline {
             let file = shown(file, &here);
-            match foreign::read_baseline(&file, &self.root, &foreign_options())? {
-                Some(list) => suppressions.add(Box::new(list)),
-                None => suppressions.add(Box::new(Baseline::read(&file)?)),
-            }
+            suppressions.add(self.read_baseline(&file)?);
             files.push(file);
         }
         if self.settings.suppress.foreign && self.foreign_files && !self.no_repo_config {
@@ -265,6 +262,17 @@ impl Resolved {
         }
         self.settings.watched = files.into_iter().filter_map(|file| self.watched(file)).collect();
         Ok(suppressions)
+    }
+
+    /// Reads a baseline of keylint's or of another tool's.
+    fn read_baseline(&self, file: &Path) -> anyhow::Result<Box<dyn List>> {
+        if let Some(plain) = Baseline::read_plain(file)? {
+            return Ok(Box::new(plain));
+        }
+        Ok(match foreign::read_baseline(file, &self.root, &foreign_options())? {
+            Some(foreign) => Box::new(foreign),
+            None => Box::new(Baseline::read(file)?),
+        })
     }
 
     fn watched(&self, shown: PathBuf) -> Option<Watched> {
