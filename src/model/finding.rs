@@ -200,6 +200,8 @@ pub struct Part {
     pub raw: Option<Secret>,
     /// Where it stands in a notebook.
     pub cell: Option<CellPlace>,
+    /// The copy of the credential that it belongs to, where that stands in the blob more than once.
+    pub copy: u32,
 }
 
 /// Whether a finding is a leak or only looks like one.

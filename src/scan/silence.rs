@@ -1,6 +1,6 @@
 //! What users said about findings, held against them: comments blob by blob, lists after the scan.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::places::{At, Places};
 use crate::config::settings::Settings;
 use crate::model::blob::{AddedLines, Origin};
 use crate::model::coverage::Warning;
-use crate::model::finding::{Evidence, Finding, Fingerprint};
+use crate::model::finding::{Evidence, Finding, Fingerprint, Part};
 use crate::model::silenced::{Entry, Form, Silenced, Unused};
 use crate::rules::load::RuleSet;
 use crate::suppress::marks::Marks;
@@ -46,22 +46,49 @@ impl Comments {
         Self { directives: directives.into_iter().map(|one| (one, false)).collect(), warnings }
     }
 
-    /// Finds the comment that silences the finding; the first, if several do. All of them count as used. `is_new` says of a
-    /// line whether the scanned change adds it; `own_additions` says whether comments on these count.
+    /// Finds the comment that silences the finding: the first, if several do. Each copy of the credential that `matters`
+    /// needs one, at either of its parts. All comments beside a part count as used. `is_new` says of a line whether the
+    /// scanned change adds it; `own_additions` says whether comments on these count.
     pub(super) fn judge(
         &mut self,
         mut finding: Finding,
+        matters: &dyn Fn(&Part) -> bool,
         is_new: &dyn Fn(u64) -> bool,
         own_additions: bool,
     ) -> Judged {
-        let mut silenced_by = None;
-        for (directive, used) in self.directives.iter_mut().filter(|(one, _)| one.fits(&finding)) {
-            *used = true;
-            if silenced_by.is_none() {
-                let is_new = is_new(directive.line);
-                silenced_by = Some(directive.clone().entry(finding.origin.path(), is_new));
+        let mut bare: BTreeSet<u32> =
+            finding.parts.iter().filter(|part| matters(part)).map(|part| part.copy).collect();
+        let mut needed = Vec::new();
+        // Those that were there before come first: what they silence needs no other.
+        for new in [false, true] {
+            for (directive, used) in &mut self.directives {
+                let mut copies = directive.parts(&finding).map(|part| part.copy).peekable();
+                if copies.peek().is_none() || is_new(directive.line) != new {
+                    continue;
+                }
+                *used = true;
+                let before = bare.len();
+                copies.for_each(|copy| {
+                    bare.remove(&copy);
+                });
+                if bare.len() < before {
+                    needed.push(directive.clone().entry(finding.origin.path(), new));
+                }
             }
         }
+        let is_bare = |part: &&Part| bare.contains(&part.copy);
+        if let Some(part) = finding.parts.iter().find(is_bare) {
+            if !needed.is_empty() {
+                let line = part.start.line;
+                finding.notes.push(Evidence::new(format!(
+                    "a comment silences it elsewhere in this file, but not in line {line}"
+                )));
+            }
+            return Judged { finding, silenced_by: None };
+        }
+        // If a new one is needed, it is that one that silences.
+        let new = needed.iter().position(|entry| entry.is_new).unwrap_or(0);
+        let mut silenced_by = needed.into_iter().nth(new);
         if let Some(by) = silenced_by.take_if(|by| by.is_new && !own_additions) {
             finding.notes.push(Evidence::new(refused(&by)));
         }

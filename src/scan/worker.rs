@@ -12,7 +12,7 @@ use super::{Ledger, Scan, windows};
 use crate::detect::{Detected, MAX_CANDIDATES, MAX_LONE_RUNS};
 use crate::model::blob::{AddedLines, Blob, Brings, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::{Confidence, Finding};
+use crate::model::finding::{Confidence, Finding, Part};
 use crate::model::silenced::Unused;
 use crate::sources::{Visitor, Worker};
 use crate::suppress::marks::{MAX_MARKS, Marks};
@@ -234,13 +234,15 @@ impl Thread<'_> {
         marks: &Marks,
         all: &mut Unpacking<'_>,
     ) {
-        if let Lines::Added(added) = all.lines
+        let asked_for = match all.lines {
             // Of an archive no lines can be told apart: all of it is what the change brings.
-            && !all.has_members
-            && !findings.is_empty()
-        {
-            keep_those_on(&added(), &mut findings);
-        }
+            Lines::Added(added) if !all.has_members && !findings.is_empty() => Some(added()),
+            _ => None,
+        };
+        let matters = |part: &Part| {
+            asked_for.as_ref().is_none_or(|added| added.touch(part.start.line, part.end.line))
+        };
+        findings.retain(|finding| finding.parts.iter().any(matters));
         let report_unused = self.scan.settings.suppress.report_unused;
         if findings.is_empty() && !report_unused {
             return;
@@ -262,7 +264,7 @@ impl Thread<'_> {
         };
         let is_new = |line| brings_all || brought.touch(line, line);
         for finding in findings {
-            let judged = comments.judge(finding, &is_new, own_additions);
+            let judged = comments.judge(finding, &matters, &is_new, own_additions);
             self.hold(origin, judged, all);
         }
         let mut warnings = std::mem::take(&mut comments.warnings);
@@ -315,11 +317,4 @@ impl Thread<'_> {
         let path = Some(origin.outermost().path().to_path_buf());
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
-}
-
-/// Drops the findings of which no part stands on one of the lines.
-fn keep_those_on(added: &AddedLines, findings: &mut Vec<Finding>) {
-    findings.retain(|finding| {
-        finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
-    });
 }
