@@ -170,7 +170,9 @@ impl Options {
         let line = |at: usize| newlines.partition_point(|newline| *newline < at) as u64 + 1;
         let mut tables = Tables::take(table.get_mut(), &line)
             .map_err(|(span, problem)| fail(Some(span), problem))?;
-        tables.allow.extend(entries);
+        if !entries.is_empty() {
+            tables.allow = entries;
+        }
         let mut places: Vec<(String, Range<usize>, Range<usize>)> = table
             .get_ref()
             .iter()

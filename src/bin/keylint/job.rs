@@ -49,14 +49,15 @@ pub(crate) fn run(
     if let Some(file) = &baseline {
         log::debug!("baseline: {}", file.display());
     }
-    let mut suppressions = resolved.suppressions(baseline.as_deref())?;
+    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
+    let loading = resolved.suppressions(baseline.as_deref(), &interrupted)?;
     let settings = resolved.settings;
     let detector = detector(rules, &settings);
-    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let progress = Arc::default();
     let display = Display::start(&progress, settings.presentation.verbosity != Verbosity::Quiet);
     let outcome = scan::run_watched(inputs, &settings, &detector, &interrupted, &progress);
     drop(display);
+    let mut suppressions = loading.finish()?;
     let mut outcome = outcome?;
     silence::apply(&mut outcome, &mut suppressions, &settings);
     let written = write_reports(&targets, &settings, &outcome, detector.rules());

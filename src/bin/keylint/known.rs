@@ -37,16 +37,18 @@ pub(crate) fn scan(
     baseline: Option<&Path>,
     history: bool,
 ) -> anyhow::Result<Known> {
-    let mut suppressions = resolved.suppressions(baseline)?;
+    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
+    let loading = resolved.suppressions(baseline, &interrupted)?;
     let Resolved { settings, root, .. } = resolved;
     let detector = job::detector(Arc::clone(&rules), &settings);
-    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let mut inputs = vec![Input::Path(from_here(root))];
     if history {
         let narrowing = Narrowing::default();
         inputs.push(Input::History { repository: None, narrowing });
     }
-    let mut outcome = scan::run(&inputs, &settings, &detector, &interrupted)?;
+    let outcome = scan::run(&inputs, &settings, &detector, &interrupted);
+    let mut suppressions = loading.finish()?;
+    let mut outcome = outcome?;
     for problem in outcome.coverage.problems.iter().chain(&outcome.coverage.gaps) {
         let path = problem.path.as_ref().map(|path| format!("{}: ", path.display()));
         terminal::note(&format!("{}{}", path.unwrap_or_default(), problem.message));
