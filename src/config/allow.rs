@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use regex_syntax::ast;
 use toml::de::DeValue;
 
 use super::tables::{Key, Mistake, Table, Value, expectation, is_account, start_of, unknown};
@@ -119,10 +120,12 @@ fn is_date(text: &str) -> bool {
 }
 
 /// Also within the group that makes it a pattern of the whole value, which a comment at its end would not let close.
+///
+/// Only escapes and flags, which can name things that there are not, make a pattern that parses one that cannot be
+/// used. Without them to parse it is enough, and half the work: there may be thousands.
 fn is_pattern(text: &str) -> bool {
-    // A value as it stands, which most are, always is one.
-    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.=".contains(&byte)) {
-        return true;
+    if !text.contains(['\\', '#']) && !text.contains("(?") {
+        return ast::parse::Parser::new().parse(text).is_ok();
     }
     let whole = || regex_syntax::parse(&format!(r"\A(?:{text})\z")).is_ok();
     regex_syntax::parse(text).is_ok() && (!text.contains('#') || whole())
@@ -257,6 +260,14 @@ mod tests {
     ];
 
     proptest! {
+        #[test]
+        fn what_is_only_parsed_is_a_pattern(text in r"[\]ab09^$.*+?|(){},:&~\[-]{0,9}") {
+            let whole = format!(r"\A(?:{text})\z");
+            let is_one = regex_syntax::parse(&text).is_ok();
+            prop_assert_eq!(is_pattern(&text), is_one);
+            prop_assert!(!is_one || regex_syntax::parse(&whole).is_ok());
+        }
+
         /// With a table behind them no entries are plain.
         #[test]
         fn plain_entries_are_read_as_any_others(
