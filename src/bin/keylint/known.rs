@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
 use keylint::config::settings::Settings;
@@ -57,6 +58,8 @@ pub(crate) fn scan(
         bail!("not everything was scanned, so nothing was written (see --allow-incomplete)");
     }
     silence::apply(&mut outcome, &mut suppressions, &settings);
+    // What follows does not look at the flag: it may wait for its user, whom the first Ctrl-C has to set free.
+    interrupted.store(true, Ordering::Relaxed);
     Ok(Known { outcome, rules, settings })
 }
 
