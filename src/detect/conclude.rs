@@ -324,7 +324,7 @@ fn part(candidate: &Candidate, kind: PartKind, evidence: Vec<Evidence>) -> Part 
         decoded: candidate.wrapping.as_ref().map(|w| w.layers.clone()).unwrap_or_default(),
         raw: candidate.wrapping.as_ref().map(|wrapping| wrapping.raw.clone()),
         cell: candidate.cell,
-        copy: 0,
+        copy: Some(0),
     }
 }
 
@@ -355,7 +355,7 @@ fn merge(findings: Vec<Finding>) -> Vec<Finding> {
         if let Some(index) = shared {
             let whole: &mut Finding = &mut merged[index];
             whole.confidence = whole.confidence.max(finding.confidence);
-            let copy = whole.parts.last().map_or(0, |part| part.copy + 1);
+            let copy = whole.parts.last().and_then(|part| Some(part.copy? + 1));
             whole.parts.extend(finding.parts.into_iter().map(|part| Part { copy, ..part }));
         } else {
             for part in &finding.parts {

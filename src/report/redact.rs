@@ -354,7 +354,7 @@ mod tests {
             decoded: Vec::new(),
             raw: None,
             cell: None,
-            copy: 0,
+            copy: Some(0),
         }
     }
 

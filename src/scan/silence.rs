@@ -1,6 +1,6 @@
 //! What users said about findings, held against them: comments blob by blob, lists after the scan.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,18 +46,16 @@ impl Comments {
         Self { directives: directives.into_iter().map(|one| (one, false)).collect(), warnings }
     }
 
-    /// Finds the comment that silences the finding: the first, if several do. Each copy of the credential that `matters`
-    /// needs one, at either of its parts. All comments beside a part count as used. `is_new` says of a line whether the
-    /// scanned change adds it; `own_additions` says whether comments on these count.
+    /// Finds the comment that silences the finding: the first, if several do. Each copy of the credential that is asked
+    /// about needs one, at either of its parts. All comments beside a part count as used. `is_new` says of a line
+    /// whether the scanned change adds it; `own_additions` says whether comments on these count.
     pub(super) fn judge(
         &mut self,
         mut finding: Finding,
-        matters: &dyn Fn(&Part) -> bool,
         is_new: &dyn Fn(u64) -> bool,
         own_additions: bool,
     ) -> Judged {
-        let mut bare: BTreeSet<u32> =
-            finding.parts.iter().filter(|part| matters(part)).map(|part| part.copy).collect();
+        let mut bare = finding.copies();
         let mut needed = Vec::new();
         // Those that were there before come first: what they silence needs no other.
         for new in [false, true] {
@@ -68,7 +66,7 @@ impl Comments {
                 }
                 *used = true;
                 let before = bare.len();
-                copies.for_each(|copy| {
+                copies.flatten().for_each(|copy| {
                     bare.remove(&copy);
                 });
                 if bare.len() < before {
@@ -76,7 +74,7 @@ impl Comments {
                 }
             }
         }
-        let is_bare = |part: &&Part| bare.contains(&part.copy);
+        let is_bare = |part: &&Part| part.copy.is_some_and(|copy| bare.contains(&copy));
         if let Some(part) = finding.parts.iter().find(is_bare) {
             if !needed.is_empty() {
                 let line = part.start.line;

@@ -234,15 +234,13 @@ impl Thread<'_> {
         marks: &Marks,
         all: &mut Unpacking<'_>,
     ) {
-        let asked_for = match all.lines {
+        if let Lines::Added(added) = all.lines
             // Of an archive no lines can be told apart: all of it is what the change brings.
-            Lines::Added(added) if !all.has_members && !findings.is_empty() => Some(added()),
-            _ => None,
-        };
-        let matters = |part: &Part| {
-            asked_for.as_ref().is_none_or(|added| added.touch(part.start.line, part.end.line))
-        };
-        findings.retain(|finding| finding.parts.iter().any(matters));
+            && !all.has_members
+            && !findings.is_empty()
+        {
+            keep_those_on(&added(), &mut findings);
+        }
         let report_unused = self.scan.settings.suppress.report_unused;
         if findings.is_empty() && !report_unused {
             return;
@@ -264,7 +262,7 @@ impl Thread<'_> {
         };
         let is_new = |line| brings_all || brought.touch(line, line);
         for finding in findings {
-            let judged = comments.judge(finding, &matters, &is_new, own_additions);
+            let judged = comments.judge(finding, &is_new, own_additions);
             self.hold(origin, judged, all);
         }
         let mut warnings = std::mem::take(&mut comments.warnings);
@@ -317,4 +315,17 @@ impl Thread<'_> {
         let path = Some(origin.outermost().path().to_path_buf());
         self.scan.problem(Problem { path, kind: ProblemKind::OverLimit, message });
     }
+}
+
+/// Drops the findings of which no part stands on one of the lines; of the others only copies are asked about that do.
+fn keep_those_on(added: &AddedLines, findings: &mut Vec<Finding>) {
+    let is_on = |part: &&Part| added.touch(part.start.line, part.end.line);
+    findings.retain_mut(|finding| {
+        let asked_for: Vec<Option<u32>> =
+            finding.parts.iter().filter(is_on).map(|part| part.copy).collect();
+        for part in &mut finding.parts {
+            part.copy = part.copy.filter(|_| asked_for.contains(&part.copy));
+        }
+        !asked_for.is_empty()
+    });
 }

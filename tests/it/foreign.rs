@@ -426,6 +426,18 @@ fn files_at_the_root_count_from_wherever_keylint_is_run() {
 }
 
 #[test]
+fn an_entry_about_a_line_is_about_no_copy_on_another() {
+    let sandbox = Sandbox::new();
+    let id = "id = {{aws-access-key-id:1}}\n";
+    sandbox.write("a", &format!("{id}\n\n{id}"));
+    let first = "a:aws-access-token:1\n";
+    sandbox.write(".gitleaksignore", first);
+    sandbox.run("scan").expect(1);
+    sandbox.write(".gitleaksignore", &format!("{first}a:aws-access-token:4\n"));
+    sandbox.run("scan").expect(0);
+}
+
+#[test]
 fn an_entry_about_a_commit_holds_in_that_commit() {
     let sandbox = Sandbox::new();
     sandbox.git("init --quiet");

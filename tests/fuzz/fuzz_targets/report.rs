@@ -237,7 +237,7 @@ fn part(text: &[u8], kind: PartKind, range: Range<usize>, words: &str, reach: us
         decoded: Vec::new(),
         raw: None,
         cell: None,
-        copy: 0,
+        copy: Some(0),
     }
 }
 
