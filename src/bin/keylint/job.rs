@@ -33,7 +33,7 @@ pub(crate) fn run(
     matches: &ArgMatches,
 ) -> anyhow::Result<Status> {
     let rules = Arc::new(RuleSet::builtin()?);
-    let mut resolved = settings::resolve(typed, &args.config, first, &rules)?;
+    let mut resolved = settings::resolve(typed, &args.scanning.config, first, &rules)?;
     terminal::install_logger(resolved.settings.presentation.verbosity);
     match &resolved.file {
         Some(file) => log::debug!("configuration: {}", file.display()),
@@ -45,7 +45,7 @@ pub(crate) fn run(
             outputs::probe(path)?;
         }
     }
-    let baseline = resolved.baseline(&args.suppress);
+    let baseline = resolved.baseline(&args.scanning.suppress);
     if let Some(file) = &baseline {
         log::debug!("baseline: {}", file.display());
     }

@@ -25,7 +25,8 @@ pub(crate) struct Known {
 /// Resolves the settings of a scan of the tree around the current directory.
 pub(crate) fn resolve(args: &KnownArgs) -> anyhow::Result<(Resolved, Arc<RuleSet>)> {
     let rules = Arc::new(RuleSet::builtin()?);
-    let resolved = settings::resolve(&args.options(), &args.config, Path::new("."), &rules)?;
+    let resolved =
+        settings::resolve(&args.options(), &args.scanning.config, Path::new("."), &rules)?;
     terminal::install_logger(resolved.settings.presentation.verbosity);
     Ok((resolved, rules))
 }

@@ -37,7 +37,7 @@ const QUESTION: &str = "[r]eal, [f]alse positive, [b]aseline (real, known), [l]a
 pub(crate) fn run(args: &TriageArgs, out: &mut dyn Write) -> anyhow::Result<Status> {
     let (resolved, rules) = known::resolve(&args.known)?;
     let config = resolved.file.clone().unwrap_or_else(|| resolved.root.join(discover::FILE_NAME));
-    let in_use = resolved.baseline(&args.known.suppress);
+    let in_use = resolved.baseline(&args.known.scanning.suppress);
     let baseline = in_use.clone().unwrap_or_else(|| resolved.root.join(FILE_NAME));
     let here = env::current_dir().context("the current directory cannot be found")?;
     let (config, baseline) = (shown(&config, &here), shown(&baseline, &here));
