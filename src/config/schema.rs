@@ -12,8 +12,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::allow;
-use super::settings::{Color, FailOn, Format};
 use super::tables::{TABLES, Tables};
+use super::values::{Color, FailOn, Format};
 use super::values::{Glob, SizeLimit};
 use crate::model::allow::Allow;
 use crate::model::finding::Confidence;

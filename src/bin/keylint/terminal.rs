@@ -6,7 +6,8 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use keylint::config::settings::{Color, Verbosity};
+use keylint::config::settings::Verbosity;
+use keylint::config::values::Color;
 use keylint::report::escape::escape;
 use terminal_size::{Width, terminal_size_of};
 
