@@ -13,3 +13,4 @@ pub mod notebook;
 pub mod secret;
 pub mod silenced;
 pub mod span;
+pub mod traces;

@@ -22,7 +22,7 @@ pub(super) struct Missing(Mutex<Vec<(ObjectId, ObjectId)>>);
 
 impl Missing {
     /// Notes which parents of a commit are not there, and whether its tree is.
-    pub(super) fn look_for_needs_of(&self, commit: &Object<'_>, store: &Store) {
+    pub(super) fn look_for_needs_of<N>(&self, commit: &Object<'_, N>, store: &Store) {
         // Only blobs are ever streams.
         let Content::Bytes(data) = commit.data else { return };
         let written = Written::parse(commit.id, data);
