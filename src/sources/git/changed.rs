@@ -10,6 +10,19 @@ use crate::model::coverage::{LeftOut, Problem, ProblemKind};
 use crate::sources::filter::Filter;
 use crate::sources::{Visitor, Worker, over_limit};
 
+/// A file that differs from what was there before.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Where it stands now.
+    pub(super) path: PathBuf,
+    /// What kind of file it is now.
+    pub(super) mode: FileMode,
+    /// What it holds now.
+    pub(super) new: Oid,
+    /// What it held before; zero for a file that was not there.
+    pub(super) old: Oid,
+}
+
 /// How changed files are scanned.
 pub struct Options {
     /// Whether findings anywhere in a changed file matter, or only those on lines that the change adds.

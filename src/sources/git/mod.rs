@@ -4,6 +4,7 @@
 mod attribution;
 pub mod changed;
 pub mod history;
+mod index;
 mod inflate;
 mod missing;
 mod objects;
