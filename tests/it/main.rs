@@ -23,6 +23,7 @@ mod index; // indexes of every kind, as the own reader of them sees them and as 
 mod inline; // comments that silence: extents, reports, windows, encodings, changes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
 mod migrate; // other tools' files carried over into keylint.toml
+mod missing; // what a history lacks, and what `keylint history` says of it
 mod notebooks; // cells, their lines, and their images
 mod objects; // every object of repositories of every kind, against what git lists
 mod pack; // packs and indexes that contradict themselves, are cut off, or have wrong bits
