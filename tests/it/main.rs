@@ -5,6 +5,8 @@
     reason = "a test that cannot go on should panic; clippy.toml knows only #[test] itself"
 )]
 
+#[cfg(unix)]
+mod action; // the scan of `action.yml`, as GitHub runs it
 mod allow; // what a configuration and a policy say of findings
 mod bad_input; // input that cannot be read, or not whole, or should not be
 mod baseline; // what baselines know, and what their file looks like
