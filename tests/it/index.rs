@@ -105,6 +105,9 @@ fn directories_of_a_sparse_index_are_known_by_their_trees() {
     sandbox.git("add d/h");
     assert!(sandbox.git("ls-files --sparse").lines().any(|line| line == "i/"), "git is too old");
     sandbox.run("staged").expect(0).says("scanned 1 file");
+    sandbox.write("d/keys", "aws_access_key_id = {{aws-access-key-id:1}}\n");
+    sandbox.git("add d/keys");
+    sandbox.run("history").expect(1).says("d/keys:1:21");
 }
 
 #[test]
@@ -114,7 +117,9 @@ fn a_change_within_a_directory_of_a_sparse_index_is_named() {
     sandbox.git("commit --quiet -am changed");
     sandbox.git("sparse-checkout set --cone --sparse-index d");
     sandbox.git("reset --quiet --soft HEAD~1");
-    sandbox.run("staged").expect(2).complains("the index cannot be read").complains("sdir");
+    sandbox.run("staged").expect(2).complains("the index is sparse");
+    sandbox.git("sparse-checkout reapply --no-sparse-index");
+    sandbox.run("staged").expect(0).says("scanned 1 file");
 }
 
 #[test]
@@ -167,7 +172,14 @@ fn a_split_index_is_named() {
     sandbox.git("update-index --split-index");
     sandbox.write("a", "changed");
     sandbox.git("add a");
-    sandbox.run("staged").expect(2).complains("the index cannot be read").complains("link");
+    sandbox.run("staged").expect(2).complains("the index is split");
+    // Whether something is staged is no more known where a finding is looked up.
+    sandbox.write("keys", "aws_access_key_id = {{aws-access-key-id:1}}\n");
+    sandbox.git("add keys");
+    sandbox.run("history").expect(2).says("the index is split");
+    sandbox.git("update-index --no-split-index");
+    sandbox.run("history").expect(1);
+    sandbox.run("staged").expect(1);
 }
 
 /// Files by path, each as a number that stands for its content and mode.

@@ -24,6 +24,9 @@ const MAX_PATHS: usize = 1 << 30;
 /// What an entry is that stands for a directory of a sparse index.
 const DIRECTORY: u32 = 0o040_000;
 
+/// What an entry is that names a commit of another repository.
+const SUBMODULE: u32 = 0o160_000;
+
 /// What an index says of the next commit.
 #[derive(Debug)]
 pub(super) struct Index<'a> {
@@ -141,6 +144,13 @@ impl<'a> Index<'a> {
     /// How many entries there are.
     pub(super) fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// The blobs in it, with their paths.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = (&Id, &[u8])> {
+        let blobs =
+            self.entries.iter().filter(|entry| !matches!(entry.mode, DIRECTORY | SUBMODULE));
+        blobs.map(|entry| (&entry.id, &self.paths[entry.path.clone()]))
     }
 
     fn path(&self, entry: usize) -> &[u8] {
@@ -315,7 +325,7 @@ impl Walk<'_> {
             0o100_644 => FileMode::Blob,
             0o100_755 => FileMode::BlobExecutable,
             0o120_000 => FileMode::Link,
-            0o160_000 => FileMode::Commit,
+            SUBMODULE => FileMode::Commit,
             _ => return None,
         };
         let new = Oid::from_bytes(&id).ok()?;

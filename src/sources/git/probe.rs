@@ -53,7 +53,7 @@ pub fn staged(path: &Path) -> Result<(Option<Staged>, Staged), GitError> {
     let repository = super::open_at(path)?;
     let bytes = fs::read(repository.path().join("index")).unwrap_or_default();
     let head = staged::head(&repository)?;
-    let index = repository.index().map_err(GitError::while_("the index cannot be read"))?;
+    let index = repository.index().map_err(GitError::of_index)?;
     let full = staged::compare(&repository, head.as_ref(), &index)?;
     let own = staging::Index::parse(&bytes)
         .and_then(|index| index.changes_from(&repository, head.as_ref()));

@@ -57,11 +57,11 @@ fn changes_in_full(
     head: Option<&Tree<'_>>,
     visitor: &dyn Visitor,
 ) -> Result<Vec<Change>, GitError> {
-    let index = repository.index().map_err(GitError::while_("the index cannot be read"))?;
+    let index = repository.index().map_err(GitError::of_index)?;
     if index.has_conflicts() {
-        let conflicts = index.conflicts().map_err(GitError::while_("the index cannot be read"))?;
+        let conflicts = index.conflicts().map_err(GitError::of_index)?;
         for conflict in conflicts {
-            let conflict = conflict.map_err(GitError::while_("the index cannot be read"))?;
+            let conflict = conflict.map_err(GitError::of_index)?;
             let entry = conflict.our.or(conflict.their).or(conflict.ancestor);
             visitor.problem(Problem {
                 path: entry.map(|entry| path_of(&entry.path)),

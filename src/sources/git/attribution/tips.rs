@@ -10,7 +10,9 @@ use git2::Repository;
 use super::commits::parse_id;
 use super::references::{self, References, id_of};
 use crate::model::history::Reach;
+use crate::sources::git::GitError;
 use crate::sources::git::changed::path_of;
+use crate::sources::git::index::Index;
 use crate::sources::git::pack::Id;
 
 /// An object that something keeps.
@@ -76,6 +78,13 @@ impl Tips {
         if !path.exists() {
             return;
         }
+        let bytes = self.read(path);
+        if let Some(index) = Index::parse(&bytes) {
+            for (id, path) in index.blobs() {
+                self.staged.entry(*id).or_default().push(path_of(path));
+            }
+            return;
+        }
         match git2::Index::open(path) {
             Ok(index) => {
                 for entry in index.iter() {
@@ -84,7 +93,8 @@ impl Tips {
                 }
             }
             Err(error) => {
-                self.unread.push(format!("{}: {}", path.display(), error.message()));
+                let error = GitError::of_index(error);
+                self.unread.push(format!("{}: {error}", path.display()));
             }
         }
     }
