@@ -38,6 +38,7 @@ pub(crate) struct Compiled {
     /// Looked for by themselves, so that the rules' literals can be found in the way that is best for them.
     probes: Option<Prefilter>,
     owners: Vec<Owner>,
+    longest_keyword: usize,
     patterns: Vec<Option<Pattern>>,
     secret_keys: bool,
     looks_inside: bool,
@@ -64,6 +65,8 @@ impl Compiled {
             owners.push(owner);
         }
         let probe_literals = Self::probes(probes, &mut owners);
+        let all = literals.iter().chain(&probe_literals);
+        let longest_keyword = all.map(|(_, literal)| literal.bytes.len()).max().unwrap_or(0);
         let together =
             Prefilter::is_fast(literals.iter().chain(&probe_literals).map(|(_, literal)| literal));
         let (literals, apart) = if together {
@@ -75,19 +78,30 @@ impl Compiled {
             prefilter: Prefilter::new(literals),
             probes: (!apart.is_empty()).then(|| Prefilter::new(apart)),
             owners,
+            longest_keyword,
             patterns: rules.rules().iter().map(Pattern::of).collect(),
             secret_keys: rules.by_matcher(Matcher::AwsSecretAccessKey).is_some(),
             looks_inside: probes == Probes::On,
         }
     }
 
-    /// Calls `hit` for each keyword in `text`, with its owner and its place.
-    pub(crate) fn prefilter(&self, text: &[u8], mut hit: impl FnMut(Owner, usize)) {
-        let mut hit = |found: Hit| hit(self.owners[found.owner], found.at);
+    /// Calls `hit` for each keyword in `text`, with its owner's number and its place.
+    pub(crate) fn prefilter(&self, text: &[u8], mut hit: impl FnMut(usize, usize)) {
+        let mut hit = |found: Hit| hit(found.owner, found.at);
         self.prefilter.for_each_hit(text, &mut hit);
         if let Some(probes) = &self.probes {
             probes.for_each_hit(text, &mut hit);
         }
+    }
+
+    /// The owner with a number that the prefilter gave.
+    pub(crate) fn owner(&self, number: usize) -> Owner {
+        self.owners[number]
+    }
+
+    /// The number of bytes in the longest keyword.
+    pub(crate) fn longest_keyword(&self) -> usize {
+        self.longest_keyword
     }
 
     fn probes(probes: Probes, owners: &mut Vec<Owner>) -> Vec<(usize, Literal<'static>)> {

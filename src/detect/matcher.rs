@@ -6,9 +6,10 @@ use std::ops::Range;
 
 use super::candidate::Kind;
 use super::compile::{Compiled, Owner};
-use super::runs::{for_each_run, for_each_run_or_start, is_base64_class};
+use super::runs::is_base64_class;
 use super::score::lookalike;
 use super::score::words::is_word_like;
+use super::signs::{self, Sign};
 use super::validate::{aws_key_id, aws_session_token};
 use crate::decode::nested::{self, Hit};
 use crate::model::layer::Layer;
@@ -29,81 +30,121 @@ const MARGIN: usize = 64;
 /// How many bytes before a region signs of something wrapped in it may stand.
 const MARGIN_OF_HITS: usize = nested::BESIDE + MARGIN;
 
+/// What [`matches`] finds: values of the right form, sorted by place, and signs of something wrapped.
+pub(crate) type Found = (Vec<Match>, Vec<Hit>);
+
 /// Finds every value that starts in `region` of `text`, sorted by place, and every sign of something wrapped there.
 /// Patterns that turn out not to compile are handed to `broken` with the parser's message.
 pub(crate) fn matches(
     rules: &Compiled,
     text: &[u8],
     region: Range<usize>,
-    mut broken: impl FnMut(usize, String),
-) -> (Vec<Match>, Vec<Hit>) {
-    let looks_inside = rules.looks_inside();
-    let low = region.start.saturating_sub(if looks_inside { MARGIN_OF_HITS } else { MARGIN });
-    let mut found = Vec::new();
-    let mut take = |found_match: Option<Match>| {
-        found.extend(found_match.filter(|found_match| region.contains(&found_match.range.start)));
-    };
+    broken: impl FnMut(usize, String),
+) -> Found {
+    let margin = if rules.looks_inside() { MARGIN_OF_HITS } else { MARGIN };
+    let low = region.start.saturating_sub(margin);
     let high = text.len().min(region.end.saturating_add(MARGIN));
-    let mut patterns = Vec::new();
-    let (mut hits, mut beside) = (Vec::new(), Vec::new());
-    rules.prefilter(&text[low..high], |owner, at| match owner {
-        Owner::KeyId => {
-            let id = key_id(text, low + at);
-            take(id.as_ref().and_then(|id| secret_after_slash(text, id.range.end)));
-            take(id);
-            beside.push(low + at);
-        }
-        Owner::SessionToken => {
-            take(session_token(text, low + at));
-            beside.push(low + at);
-        }
-        Owner::Probe(layer, back) => hits.extend(Hit::of_probe(layer, low + at, back)),
-        Owner::Pattern(index) => patterns.push((index, low + at)),
-    });
-    if rules.secret_keys() {
-        let found = |run: Range<usize>| {
-            let range = low + run.start..low + run.end;
-            // A run at the edge of what is looked at may be the end of a longer one. Digests are by far the most
-            // common runs, so they go before anything is made of them.
-            let cut = low > 0 && run.start == 0;
-            if !cut
-                && !starts_in_escape(text, range.start)
-                && !lookalike::is_hex(&text[range.clone()])
-            {
-                take(Some(Match { kind: Kind::SecretKey { random: false }, range }));
+    let mut gathered = Gathered::new(rules, text, low, region);
+    signs::look(rules, &text[low..high], |sign, at| gathered.take(sign, low + at));
+    gathered.into_found(broken)
+}
+
+/// Finds the same in the whole of `text`, the signs in which are known.
+pub(crate) fn matches_at(
+    rules: &Compiled,
+    text: &[u8],
+    signs: impl Iterator<Item = (Sign, usize)>,
+    broken: impl FnMut(usize, String),
+) -> Found {
+    let mut gathered = Gathered::new(rules, text, 0, 0..text.len());
+    for (sign, at) in signs {
+        gathered.take(sign, at);
+    }
+    gathered.into_found(broken)
+}
+
+/// What has been made of signs so far.
+struct Gathered<'t> {
+    rules: &'t Compiled,
+    text: &'t [u8],
+    /// Where the look at the text began.
+    low: usize,
+    region: Range<usize>,
+    found: Vec<Match>,
+    hits: Vec<Hit>,
+    /// Keywords of patterns, by the rule's number.
+    patterns: Vec<(usize, usize)>,
+    /// Where something like a key stands.
+    beside: Vec<usize>,
+}
+
+impl<'t> Gathered<'t> {
+    fn new(rules: &'t Compiled, text: &'t [u8], low: usize, region: Range<usize>) -> Self {
+        let (found, hits, patterns, beside) = Default::default();
+        Self { rules, text, low, region, found, hits, patterns, beside }
+    }
+
+    fn take(&mut self, sign: Sign, at: usize) {
+        let text = self.text;
+        match sign {
+            Sign::Keyword(owner) => match self.rules.owner(owner) {
+                Owner::KeyId => {
+                    let id = key_id(text, at);
+                    self.keep(id.as_ref().and_then(|id| secret_after_slash(text, id.range.end)));
+                    self.keep(id);
+                    self.beside.push(at);
+                }
+                Owner::SessionToken => {
+                    self.keep(session_token(text, at));
+                    self.beside.push(at);
+                }
+                Owner::Probe(layer, back) => self.hits.extend(Hit::of_probe(layer, at, back)),
+                Owner::Pattern(index) => self.patterns.push((index, at)),
+            },
+            Sign::Key => {
+                let range = at..at + SECRET_LEN;
+                // A run at the edge of what is looked at may be the end of a longer one. Digests are by far the most
+                // common runs, so they go before anything is made of them.
+                let cut = self.low > 0 && at == self.low;
+                if !cut && !starts_in_escape(text, at) && !lookalike::is_hex(&text[range.clone()]) {
+                    self.keep(Some(Match { kind: Kind::SecretKey { random: false }, range }));
+                }
             }
-        };
-        if looks_inside {
-            let area = &text[low..high];
-            for_each_run_or_start(area, found, |start| {
+            Sign::LongRun => {
                 // The run that is cut by the area's start is as long as it is in the text.
-                let cut =
-                    if start == 0 { &text[low.saturating_sub(nested::LONGEST)..low] } else { &[] };
-                let before = cut.iter().rev().take_while(|byte| is_base64_class(**byte)).count();
-                hits.extend(Hit::of_run(text, low + start - before));
-            });
-            let slashes = memchr::memmem::find_iter(area, nested::SLASH_PROBE);
-            hits.extend(slashes.filter_map(|at| Hit::of_probe(Layer::Escapes, low + at, 0)));
-            hits.extend(Hit::beside(&beside));
-        } else {
-            for_each_run(&text[low..high], found);
-        }
-    }
-    for (index, at) in patterns {
-        match rules.pattern(index) {
-            Ok(pattern) => {
-                pattern.find(text, at, |range| {
-                    take(Some(Match { kind: Kind::Pattern(index), range }));
-                });
+                let first = if at == self.low { at.saturating_sub(nested::LONGEST) } else { at };
+                let cut = text[first..at].iter().rev();
+                let before = cut.take_while(|byte| is_base64_class(**byte)).count();
+                self.hits.extend(Hit::of_run(text, at - before));
             }
-            Err(message) => broken(index, message),
+            Sign::Slash => self.hits.extend(Hit::of_probe(Layer::Escapes, at, 0)),
         }
     }
-    found.sort_by_key(|found| (found.range.start, found.range.end));
-    found.dedup();
-    hits.sort_unstable();
-    hits.dedup();
-    (found, hits)
+
+    fn keep(&mut self, found: Option<Match>) {
+        self.found.extend(found.filter(|found| self.region.contains(&found.range.start)));
+    }
+
+    fn into_found(mut self, mut broken: impl FnMut(usize, String)) -> Found {
+        if self.rules.secret_keys() && self.rules.looks_inside() {
+            self.beside.sort_unstable();
+            self.hits.extend(Hit::beside(&self.beside));
+        }
+        for (index, at) in std::mem::take(&mut self.patterns) {
+            match self.rules.pattern(index) {
+                Ok(pattern) => pattern.find(self.text, at, |range| {
+                    self.keep(Some(Match { kind: Kind::Pattern(index), range }));
+                }),
+                Err(message) => broken(index, message),
+            }
+        }
+        let Self { mut found, mut hits, .. } = self;
+        found.sort_by_key(|found| (found.range.start, found.range.end));
+        found.dedup();
+        hits.sort_unstable();
+        hits.dedup();
+        (found, hits)
+    }
 }
 
 /// Whether a run's first characters belong to an escape of a sign: what stands there is shorter than it looks. Only

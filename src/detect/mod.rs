@@ -21,6 +21,7 @@ mod pair;
 pub mod prefilter;
 pub mod runs;
 mod score;
+mod signs;
 mod validate;
 mod wrapped;
 
@@ -39,9 +40,10 @@ use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
 use self::excerpt::excerpt;
 use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
-use self::matcher::Match;
+use self::matcher::{Found, Match};
 use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
+use self::signs::Sign;
 use self::wrapped::{Explorer, Frame, Wrapped};
 use crate::decode::nested::Hit;
 use crate::decode::text::View;
@@ -50,6 +52,7 @@ use crate::model::finding::Finding;
 use crate::model::notebook::CellPlace;
 use crate::model::secret::Secret;
 use crate::model::span::{LineCursor, Span};
+use crate::model::traces::Inherited;
 use crate::rules::load::RuleSet;
 use crate::rules::schema::Matcher;
 
@@ -178,15 +181,36 @@ impl<'d> BlobScan<'d> {
     /// A notebook that comes in one window has its cells told apart. One of up to
     /// [`LONGEST`](crate::decode::notebook::LONGEST) bytes should.
     pub fn window(&mut self, view: &View<'_>, core: Range<usize>, last: bool) {
-        let text = view.text();
         if self.over_limit {
             return;
         }
+        let text = view.text();
         let region = core.start..text.len().min(core.end.saturating_add(link::REACH));
-        let (mut found, mut hits) =
-            matcher::matches(&self.detector.compiled, text, region, |rule, message| {
-                self.broken.entry(rule).or_insert(message);
-            });
+        let found = matcher::matches(&self.detector.compiled, text, region, |rule, message| {
+            self.broken.entry(rule).or_insert(message);
+        });
+        self.take(view, core, found, last);
+    }
+
+    /// Takes the whole blob, as bytes as they are. What it has in common with the one that it was made of need not be
+    /// looked at if that one's traces are known.
+    pub fn whole(&mut self, view: &View<'_>, inherited: &mut Inherited<'_>) {
+        let (compiled, text) = (&self.detector.compiled, view.text());
+        let Some(traces) = signs::traces(compiled, text, inherited.base) else {
+            return self.window(view, 0..text.len(), true);
+        };
+        let signs = traces.0.iter().copied().map(Sign::of);
+        let found = matcher::matches_at(compiled, text, signs, |rule, message| {
+            self.broken.entry(rule).or_insert(message);
+        });
+        *inherited.own = Some(traces);
+        self.take(view, 0..text.len(), found, true);
+    }
+
+    /// Takes what was found in a window.
+    fn take(&mut self, view: &View<'_>, core: Range<usize>, found: Found, last: bool) {
+        let text = view.text();
+        let (mut found, mut hits) = found;
         let is_whole = last && self.head.is_none();
         let mut cells = if is_whole && !(found.is_empty() && hits.is_empty()) {
             Cells::of(view)

@@ -48,17 +48,26 @@ static CLASS: [bool; 256] = {
 /// be `=` (the padding of some other base64 text). An escape that is glued to the left of a run is no part of it:
 /// `\n` and its like, `\xHH`, `\uHHHH`, `%HH`, the `=3D` of mails, the colour of a terminal (`[1;33m`), and the `+` at
 /// the start of a line of a diff are taken off a run that is longer than 40 by just that.
-pub fn for_each_run(text: &[u8], found: impl FnMut(Range<usize>)) {
-    for_each_run_or_start(text, found, |_| {});
+pub fn for_each_run(text: &[u8], mut found: impl FnMut(Range<usize>)) {
+    for_each_run_or_start(text, |run| {
+        if let Run::OfKey(range) = run {
+            found(range);
+        }
+    });
 }
 
-/// The same, and calls `start` with the start of each run of at least 40 base64-class bytes, in the same order:
-/// something else may be wrapped in it. A run that has been found is not passed over: it is both.
-pub fn for_each_run_or_start(
-    text: &[u8],
-    mut found: impl FnMut(Range<usize>),
-    mut start_of_long: impl FnMut(usize),
-) {
+/// What [`for_each_run_or_start`] comes by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// A run of exactly 40.
+    OfKey(Range<usize>),
+    /// The start of a run of at least 40.
+    Start(usize),
+}
+
+/// The same, and calls `found` with the start of each run of at least 40 base64-class bytes, too: something else may be
+/// wrapped in it. A run that has been found is not passed over: it is both.
+pub fn for_each_run_or_start(text: &[u8], mut found: impl FnMut(Run)) {
     let mut earliest_start = 0;
     while let Some(inside) = window_in_class(text, earliest_start) {
         let after = inside + WINDOW;
@@ -67,20 +76,21 @@ pub fn for_each_run_or_start(
         if known_end - inside > KEY_LEN + LONGEST_ESCAPE {
             // Too long whatever its ends are. Its end lies in the window that stopped the count, so the next run
             // starts there or later.
-            start_of_long(inside - leading_in_class(text[earliest_start..inside].iter().rev()));
+            let before = leading_in_class(text[earliest_start..inside].iter().rev());
+            found(Run::Start(inside - before));
             earliest_start = known_end;
             continue;
         }
         let start = inside - leading_in_class(text[earliest_start..inside].iter().rev());
         let end = known_end + leading_in_class(text[known_end..].iter());
         if end - start >= KEY_LEN {
-            start_of_long(start);
+            found(Run::Start(start));
         }
         if let Some(extra) = (end - start).checked_sub(KEY_LEN)
             && text.get(end) != Some(&b'=')
             && is_escape(text, start, extra)
         {
-            found(end - KEY_LEN..end);
+            found(Run::OfKey(end - KEY_LEN..end));
         }
         earliest_start = end + 1;
     }

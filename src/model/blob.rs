@@ -7,6 +7,8 @@ use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::traces::Inherited;
+
 /// Where a blob comes from, as a report names it and as its fingerprints are scoped.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -258,4 +260,6 @@ pub struct Blob<'a> {
     pub lines: Lines<'a>,
     /// What of it is the scanned change's own.
     pub brings: Brings<'a>,
+    /// What it has from another blob, if anything is known of that.
+    pub inherited: Option<Inherited<'a>>,
 }

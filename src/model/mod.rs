@@ -12,3 +12,4 @@ pub mod notebook;
 pub mod secret;
 pub mod silenced;
 pub mod span;
+pub mod traces;

@@ -14,6 +14,7 @@ use crate::detect::{MAX_CANDIDATES, MAX_VALUE_BYTES};
 use crate::model::blob::{Brings, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Evidence, Finding};
+use crate::model::traces::Inherited;
 use crate::sources::Visitor;
 use crate::suppress::marks::MAX_MARKS;
 use crate::unpack::image::{self, Image};
@@ -32,6 +33,8 @@ pub(super) struct Unpacking<'b> {
     pub(super) lines: Lines<'b>,
     /// What of it the change brings itself.
     pub(super) brings: Brings<'b>,
+    /// What the file itself has from another one, until it is searched.
+    pub(super) inherited: Option<Inherited<'b>>,
     /// What is found, until all of the file is known.
     pub(super) held: Vec<Judged>,
     pub(super) room: Room,
@@ -53,6 +56,7 @@ impl<'b> Unpacking<'b> {
             budget,
             lines,
             brings,
+            inherited: None,
             held: Vec::new(),
             room: Room::default(),
             room_for_unlisted: Room::default(),

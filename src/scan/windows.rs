@@ -7,6 +7,7 @@ use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
 use crate::model::blob::Origin;
 use crate::model::span::LineCursor;
+use crate::model::traces::Inherited;
 use crate::suppress::marks::{Marks, Search};
 
 /// Bytes of a window's core. Large enough that margins cost little, small enough that two threads' buffers stay far
@@ -75,11 +76,18 @@ impl<'s> Windows<'s> {
         detector: &Detector,
         origin: &Origin,
         bytes: &[u8],
+        inherited: Option<Inherited<'_>>,
     ) -> (Detected, Marks) {
         let mut scan = BlobScan::new(detector, origin);
-        let (encoding, mark) = text::sniff(bytes);
-        let core = 0..bytes.len() - mark;
-        window(&mut scan, &bytes[mark..], mark as u64, encoding, core, true);
+        match (text::sniff(bytes), inherited) {
+            ((Encoding::Bytes, 0), Some(mut inherited)) => {
+                scan.whole(&View::new(bytes, 0, Encoding::Bytes), &mut inherited);
+            }
+            ((encoding, mark), _) => {
+                let core = 0..bytes.len() - mark;
+                window(&mut scan, &bytes[mark..], mark as u64, encoding, core, true);
+            }
+        }
         let detected = scan.finish();
         let marks = self.marks_of_whole(bytes, &detected);
         (detected, marks)

@@ -50,7 +50,7 @@ impl Drop for Thread<'_> {
 
 impl Worker for Thread<'_> {
     fn visit(&mut self, blob: Blob<'_>) -> u64 {
-        let Blob { origin, content, lines, brings } = blob;
+        let Blob { origin, content, lines, brings, inherited } = blob;
         self.watch(&origin, &content, &brings);
         // A message is no file, and what could not even be opened was not scanned.
         let is_file =
@@ -58,6 +58,7 @@ impl Worker for Thread<'_> {
         let used = self.scan.sink.map(|sink| sink.unpacking_took(&origin)).unwrap_or_default();
         let budget = Budget::after(members::limits(&self.scan.settings.archives), used);
         let mut all = Unpacking::new(&budget, lines, brings);
+        all.inherited = inherited;
         let place = Place::outermost(origin);
         let read = self.look(&place, content, &mut all);
         self.say_unnamed(&place.origin, &all);
@@ -108,11 +109,13 @@ impl Thread<'_> {
         let scan = self.scan;
         let (detector, origin) = (scan.detector, &place.origin);
         let stop = || scan.is_cancelled();
+        // Members of an archive have nothing from others.
+        let inherited = all.inherited.take();
         match content {
             Content::Bytes(bytes) => {
                 read.bytes = bytes.len() as u64;
                 let Some(format) = self.container(place, bytes, all) else {
-                    return Some(self.windows.bytes(detector, origin, bytes));
+                    return Some(self.windows.bytes(detector, origin, bytes, inherited));
                 };
                 self.unpack(format, place, Source::Bytes(bytes), all);
             }

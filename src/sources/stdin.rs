@@ -17,6 +17,7 @@ pub fn push(name: &Path, limit: Option<u64>, visitor: &dyn Visitor) {
         content: Content::Stream(&mut input),
         lines: Lines::All,
         brings: Brings::Nothing,
+        inherited: None,
     });
     if let Some(limit) = limit.filter(|_| input.is_over_limit()) {
         visitor.problem(over_limit(name, limit, scanned));

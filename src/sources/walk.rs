@@ -229,7 +229,8 @@ impl Thread<'_> {
 
     fn visit(&mut self, path: &Path, content: Content<'_>) -> u64 {
         let origin = Origin::File { path: shown(path), scope: self.walk.roots.scope(path) };
-        self.worker.visit(Blob { origin, content, lines: Lines::All, brings: Brings::Nothing })
+        let (lines, brings) = (Lines::All, Brings::Nothing);
+        self.worker.visit(Blob { origin, content, lines, brings, inherited: None })
     }
 }
 

@@ -10,6 +10,9 @@ use crate::detect::validate::aws_session_token::sextet;
 /// How far a wrapped blob's previous line is searched for, in bytes.
 const NEIGHBOUR_REACH: usize = 256;
 
+/// What may stand before the `@` of an address, in bytes (RFC 5321, 4.5.3.1.1).
+const LONGEST_ADDRESS: usize = 64;
+
 /// Whether the value itself rules out an AWS secret: hex, no digit and no symbol, no mixed case, text in base64.
 pub(crate) fn value_is_something_else(value: &[u8]) -> bool {
     is_hex(value) || is_identifier(value) || is_text_in_base64(value)
@@ -67,6 +70,15 @@ pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
     let right =
         after.first().is_some_and(glues) && after.get(1).is_some_and(|byte| is_base64_class(*byte));
     left || right || before.ends_with(b"==")
+}
+
+/// The end of what stands before the `@` of a message ID or an address, `<…=VALUE@mail.example>`, which some mailers make
+/// of base64. In the address of a server a secret stands behind a colon.
+pub(crate) fn is_of_message_id(before: &[u8], after: &[u8]) -> bool {
+    let names = |byte: &&u8| is_base64_class(**byte) || matches!(byte, b'=' | b'-' | b'_' | b'.');
+    let is_of_address = matches!(after, [b'@', host, ..] if host.is_ascii_alphanumeric());
+    let len = before.iter().rev().take(LONGEST_ADDRESS).take_while(names).count();
+    is_of_address && len > 0 && before[..before.len() - len].ends_with(b"<")
 }
 
 /// `ID-SECRET`, as dumps of stolen keys have it.
@@ -135,6 +147,24 @@ mod tests {
         assert!(is_glued(b"\"====", b"\""));
         assert!(!is_glued(b"key=", b"\n"));
         assert!(!is_glued(b" - ", b". Then"));
+    }
+
+    #[test]
+    fn ends_of_message_ids() {
+        for (before, after) in [("see <CA+x1y2z=", "@mail.example>"), ("<a.b-c_", "@x")] {
+            assert!(is_of_message_id(before.as_bytes(), after.as_bytes()), "{before}{after}");
+        }
+        for (before, after) in [
+            ("<", "@mail.example>"),
+            ("<s3://{{id}}:", "@bucket"),
+            ("<key=x:", "@bucket"),
+            ("<CA+x1y2z=", ">"),
+            ("<CA+x1y2z=", "@"),
+            ("<key = ", "@bucket"),
+            ("CA+x1y2z=", "@mail.example"),
+        ] {
+            assert!(!is_of_message_id(before.as_bytes(), after.as_bytes()), "{before}{after}");
+        }
     }
 
     #[test]

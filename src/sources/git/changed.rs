@@ -81,7 +81,8 @@ impl<'s> Changed<'s> {
     /// Pushes text that is no file, all of it new.
     pub(super) fn message(&mut self, origin: Origin, text: &[u8]) {
         let content = Content::Bytes(text);
-        self.worker.visit(Blob { origin, content, lines: Lines::All, brings: Brings::Everything });
+        let (lines, brings) = (Lines::All, Brings::Everything);
+        self.worker.visit(Blob { origin, content, lines, brings, inherited: None });
     }
 
     fn blob(&mut self, origin: Origin, new: Oid, before: &[Oid]) -> Result<(), git2::Error> {
@@ -98,7 +99,7 @@ impl<'s> Changed<'s> {
         let lines = if self.options.whole_files { Lines::All } else { Lines::Added(&added) };
         let brings = if before.contains(&new) { Brings::Nothing } else { Brings::Lines(&added) };
         let content = Content::Bytes(blob.content());
-        self.worker.visit(Blob { origin, content, lines, brings });
+        self.worker.visit(Blob { origin, content, lines, brings, inherited: None });
         Ok(())
     }
 }

@@ -20,6 +20,7 @@ use super::{GitError, revisions};
 use crate::model::blob::{Blob, Brings, Commit, Content, Lines, ObjectId, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::history::Reach;
+use crate::model::traces::{Inherited, Traces};
 use crate::sources::filter::Filter;
 use crate::sources::{Visitor, over_limit};
 
@@ -122,7 +123,7 @@ impl History {
             || {
                 let mut worker = visitor.worker();
                 let missing = &missing;
-                move |object: Object<'_>| {
+                move |object: Object<'_, Traces>| {
                     let id = ObjectId(object.id);
                     let size = object.size;
                     read(size);
@@ -135,12 +136,14 @@ impl History {
                         _ => {
                             let is_message = object.kind != Kind::Blob;
                             let origin = Origin::Object { path, id, is_message };
-                            let content = text(object);
+                            let Object { base, note, .. } = object;
+                            let inherited = Inherited { base, own: note };
                             worker.visit(Blob {
                                 origin,
-                                content,
+                                content: text(object.kind, object.data),
                                 lines: Lines::All,
                                 brings: Brings::Nothing,
+                                inherited: (!is_message).then_some(inherited),
                             });
                         }
                     }
@@ -194,9 +197,10 @@ impl History {
                         content,
                         lines: Lines::All,
                         brings: Brings::Nothing,
+                        inherited: None,
                     });
                 };
-                match text(object) {
+                match text(object.kind, object.data) {
                     Content::Bytes(bytes) => {
                         for place in places {
                             visit(place, Content::Bytes(bytes));
@@ -393,9 +397,9 @@ fn name(kind: Kind, id: ObjectId) -> PathBuf {
 }
 
 /// What of an object is searched: a blob whole, of others the message.
-fn text(object: Object<'_>) -> Content<'_> {
-    match object.data {
-        Content::Bytes(data) if object.kind != Kind::Blob => {
+fn text(kind: Kind, data: Content<'_>) -> Content<'_> {
+    match data {
+        Content::Bytes(data) if kind != Kind::Blob => {
             let header = memchr::memmem::find(data, b"\n\n");
             Content::Bytes(header.map_or(&[], |end| &data[end + 2..]))
         }

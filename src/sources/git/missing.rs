@@ -43,7 +43,7 @@ enum Role {
 
 impl Missing {
     /// Notes whether the tree and the parents of a commit are there, and whether what a tag is a tag of is.
-    pub(super) fn look_for_needs_of(&self, object: &Object<'_>, store: &Store) {
+    pub(super) fn look_for_needs_of<N>(&self, object: &Object<'_, N>, store: &Store) {
         // Only blobs are ever streams.
         let Content::Bytes(data) = object.data else { return };
         let note = |role, lacks: &Id| {

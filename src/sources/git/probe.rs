@@ -24,8 +24,8 @@ pub fn entry_header(bytes: &[u8]) -> Option<usize> {
 
 /// Applies a delta, with a limit to what it makes.
 pub fn delta(base: &[u8], delta: &[u8], limit: u64) -> Option<Vec<u8>> {
-    let mut result = Vec::new();
-    delta::apply(base, delta, &mut result, limit).ok().map(|()| result)
+    let (mut result, mut copies) = (Vec::new(), Vec::new());
+    delta::apply(base, delta, &mut result, &mut copies, limit).ok().map(|()| result)
 }
 
 /// Reads all tables of an index. Returns how many objects it has, and how many of them it finds.

@@ -54,10 +54,10 @@ impl Loose {
     }
 
     /// Hands the object to `worker`, if it is of a wanted kind. The error is the rest of a sentence about it.
-    pub(super) fn read(
+    pub(super) fn read<N>(
         &self,
         kinds: &impl Fn(Kind) -> bool,
-        worker: &mut impl FnMut(Object<'_>),
+        worker: &mut impl FnMut(Object<'_, N>),
     ) -> Result<(), String> {
         let file = File::open(self.path()).map_err(|error| error.to_string())?;
         let packed = file.metadata().map_err(|error| error.to_string())?.len();
@@ -65,12 +65,12 @@ impl Loose {
     }
 }
 
-fn read(
+fn read<N>(
     id: Id,
     file: impl io::BufRead,
     packed: u64,
     kinds: &impl Fn(Kind) -> bool,
-    worker: &mut impl FnMut(Object<'_>),
+    worker: &mut impl FnMut(Object<'_, N>),
 ) -> Result<(), String> {
     let corrupt = |error: io::Error| format!("corrupt: {error}");
     let mut stream = Inflating::new(file);
@@ -83,7 +83,8 @@ fn read(
     }
     let mut stream = stream.exactly(size);
     if size > STREAMED && kind == Kind::Blob {
-        worker(Object { id, kind, size, data: Content::Stream(&mut stream) });
+        let data = Content::Stream(&mut stream);
+        worker(Object { id, kind, size, data, base: None, note: &mut None });
         return stream.into_failed().map_or(Ok(()), |failed| Err(format!("corrupt: {failed}")));
     }
     if size > MAX_OBJECT {
@@ -91,7 +92,8 @@ fn read(
     }
     let mut data = Vec::with_capacity(size as usize);
     stream.read_to_end(&mut data).map_err(corrupt)?;
-    worker(Object { id, kind, size, data: Content::Bytes(&data) });
+    let data = Content::Bytes(&data);
+    worker(Object { id, kind, size, data, base: None, note: &mut None });
     Ok(())
 }
 

@@ -61,7 +61,7 @@ impl Store {
 
     /// Hands every object of a wanted kind to a worker, each once, one worker for each thread of `pool`. `kinds` says
     /// which; `stop` ends it early. Returns what could not be read.
-    pub(crate) fn each<W: FnMut(Object<'_>)>(
+    pub(crate) fn each<N, W: FnMut(Object<'_, N>)>(
         &self,
         pool: &ThreadPool,
         kinds: impl Fn(Kind) -> bool + Sync,
@@ -100,7 +100,7 @@ impl Store {
 
     /// Hands these objects to a worker, each once and in no order, one worker for each thread of `pool`. Returns what
     /// could not be read.
-    pub(crate) fn read<W: FnMut(Object<'_>)>(
+    pub(crate) fn read<N, W: FnMut(Object<'_, N>)>(
         &self,
         ids: &[Id],
         pool: &ThreadPool,
@@ -118,11 +118,11 @@ impl Store {
     }
 
     /// Reads an object from wherever it can be read.
-    fn read_single(
+    fn read_single<N>(
         &self,
         id: &Id,
         single: &mut Single,
-        worker: &mut impl FnMut(Object<'_>),
+        worker: &mut impl FnMut(Object<'_, N>),
     ) -> Result<(), Unread> {
         let mut failed = None;
         for mapped in &self.packs {
@@ -139,11 +139,11 @@ impl Store {
     }
 
     /// Reads a loose object, if it is of a wanted kind, from one of the places where it lies.
-    fn read_loose(
+    fn read_loose<N>(
         &self,
         id: &Id,
         kinds: &impl Fn(Kind) -> bool,
-        worker: &mut impl FnMut(Object<'_>),
+        worker: &mut impl FnMut(Object<'_, N>),
     ) -> Result<(), Unread> {
         let mut read = Err(Unread::new(id, Path::new(""), "it is not there".to_owned()));
         for loose in self.loose(id) {

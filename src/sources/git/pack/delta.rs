@@ -1,6 +1,7 @@
 //! Delta instructions: an object as copies out of another one and insertions.
 
 use super::PackError;
+use crate::model::traces::Copied;
 
 const SHORT: PackError = PackError::Corrupt("a delta is cut off");
 
@@ -23,12 +24,13 @@ fn size(bytes: &[u8]) -> Result<(u64, usize), PackError> {
     Err(PackError::Corrupt("a delta's size is cut off or too large"))
 }
 
-/// Applies `delta` to `base`; `result` is cleared and then holds the object. `limit` bounds its size before anything
-/// is allocated.
+/// Applies `delta` to `base`; `result` is cleared and then holds the object, and `copies` what of it was copied.
+/// `limit` bounds its size before anything is allocated.
 pub(crate) fn apply(
     base: &[u8],
     delta: &[u8],
     result: &mut Vec<u8>,
+    copies: &mut Vec<Copied>,
     limit: u64,
 ) -> Result<(), PackError> {
     let (base_size, result_size, start) = sizes(delta)?;
@@ -39,6 +41,7 @@ pub(crate) fn apply(
         return Err(PackError::TooLarge(result_size));
     }
     let wanted = usize::try_from(result_size).map_err(|_| PackError::TooLarge(result_size))?;
+    copies.clear();
     result.clear();
     result.reserve(wanted);
     let mut rest = &delta[start..];
@@ -58,7 +61,9 @@ pub(crate) fn apply(
                     size => size,
                 };
                 let outside = PackError::Corrupt("a delta copies from outside of its base");
-                base.get(offset..offset + size).ok_or(outside)?
+                let piece = base.get(offset..offset + size).ok_or(outside)?;
+                note(Copied { from: offset, to: result.len(), len: size }, copies);
+                piece
             }
         };
         if piece.len() > wanted - result.len() {
@@ -70,6 +75,16 @@ pub(crate) fn apply(
         return Err(PackError::Corrupt("a delta makes less than it says"));
     }
     Ok(())
+}
+
+/// Adds a copy, to the one before if it goes on where that ended: a single one is at most 16 MiB long.
+fn note(copied: Copied, all: &mut Vec<Copied>) {
+    match all.last_mut() {
+        Some(last) if last.from + last.len == copied.from && last.to + last.len == copied.to => {
+            last.len += copied.len;
+        }
+        _ => all.push(copied),
+    }
 }
 
 /// A little-endian number of up to `bytes` bytes, of which only those are stored whose bit is set in `present`.
@@ -90,8 +105,23 @@ mod tests {
     use super::*;
 
     fn applied(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, PackError> {
-        let mut result = Vec::new();
-        apply(base, delta, &mut result, 1000).map(|()| result)
+        let (mut result, mut copies) = (Vec::new(), Vec::new());
+        apply(base, delta, &mut result, &mut copies, 1000)?;
+        for Copied { from, to, len } in copies {
+            assert_eq!(base[from..from + len], result[to..to + len]);
+        }
+        Ok(result)
+    }
+
+    #[test]
+    fn copies_that_go_on_are_one() {
+        // Base of 5, result of 6: copy 2 from 0, copy 2 from 2, copy 2 from 3.
+        let delta = [5, 6, 0x91, 0, 2, 0x91, 2, 2, 0x91, 3, 2];
+        let (mut result, mut copies) = (Vec::new(), Vec::new());
+        apply(b"abcde", &delta, &mut result, &mut copies, 6).unwrap();
+        assert_eq!(result, b"abcdde");
+        let expected = [Copied { from: 0, to: 0, len: 4 }, Copied { from: 3, to: 4, len: 2 }];
+        assert_eq!(copies, expected);
     }
 
     #[test]

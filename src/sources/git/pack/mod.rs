@@ -18,6 +18,7 @@ pub(crate) use index::{Frame, Id, Index};
 pub(crate) use single::Single;
 
 use crate::model::blob::Content;
+use crate::model::traces::Copied;
 
 /// The largest object that is rebuilt in memory, in bytes.
 pub(crate) const MAX_OBJECT: u64 = 256 << 20;
@@ -28,8 +29,8 @@ pub(crate) const STREAMED: u64 = 32 << 20;
 /// The bytes that every pack ends with: a checksum.
 const TRAILER: usize = 20;
 
-/// An object, as long as it is at hand.
-pub(crate) struct Object<'a> {
+/// An object, as long as it is at hand. `N` is what a worker may note of it.
+pub(crate) struct Object<'a, N = ()> {
     pub(crate) id: Id,
     pub(crate) kind: Kind,
     /// Its bytes, as declared: a stream that ends before is an error.
@@ -37,6 +38,11 @@ pub(crate) struct Object<'a> {
     /// What it holds. Only blobs are ever streams. A stream that fails is named as unread by whoever handed it over,
     /// too.
     pub(crate) data: Content<'a>,
+    /// The worker's note of the object that this one was rebuilt from, if it made one, and what was copied of that, in
+    /// the order of this one.
+    pub(crate) base: Option<(&'a N, &'a [Copied])>,
+    /// For the worker to note what will help with the objects that are rebuilt from this one.
+    pub(crate) note: &'a mut Option<N>,
 }
 
 /// Kinds of objects.

@@ -5,6 +5,7 @@ use libdeflater::Decompressor;
 use super::entry::{self, Form, Header};
 use super::{Index, Kind, MAX_OBJECT, Object, PackError, STREAMED, TRAILER, delta, walk};
 use crate::model::blob::Content;
+use crate::model::traces::Copied;
 use crate::sources::git::inflate;
 
 /// The buffers that single objects are rebuilt in.
@@ -13,6 +14,7 @@ pub(crate) struct Single {
     object: Vec<u8>,
     base: Vec<u8>,
     delta: Vec<u8>,
+    copies: Vec<Copied>,
 }
 
 impl Single {
@@ -22,16 +24,17 @@ impl Single {
             object: Vec::new(),
             base: Vec::new(),
             delta: Vec::new(),
+            copies: Vec::new(),
         }
     }
 
     /// Hands the object at `position` of `index` to `worker`, if it is of a wanted kind.
-    pub(crate) fn read(
+    pub(crate) fn read<N>(
         &mut self,
         pack: &[u8],
         index: Index<'_>,
         position: usize,
-        worker: &mut impl FnMut(Object<'_>),
+        worker: &mut impl FnMut(Object<'_, N>),
     ) -> Result<(), PackError> {
         let (chain, kind) = chain(pack, index, position)?;
         let id = index.id(position);
@@ -39,15 +42,16 @@ impl Single {
         if deltas.is_empty() && kind == Kind::Blob && root.size > STREAMED {
             return walk::stream(id, root.body, root.size, worker);
         }
-        let Self { inflater, object, base, delta } = self;
+        let Self { inflater, object, base, delta, copies } = self;
         inflate::whole(inflater, root.body, root.size, MAX_OBJECT, object)?;
         for link in deltas.iter().rev() {
             std::mem::swap(object, base);
             inflate::whole(inflater, link.body, link.size, MAX_OBJECT, delta)?;
-            delta::apply(base, delta, object, MAX_OBJECT)?;
+            delta::apply(base, delta, object, copies, MAX_OBJECT)?;
         }
         let size = object.len() as u64;
-        worker(Object { id, kind, size, data: Content::Bytes(object) });
+        let data = Content::Bytes(object);
+        worker(Object { id, kind, size, data, base: None, note: &mut None });
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ use rayon::ThreadPool;
 use super::family::Pack;
 use super::{Id, Kind, MAX_OBJECT, Object, PackError, STREAMED, delta};
 use crate::model::blob::Content;
+use crate::model::traces::Copied;
 use crate::sources::git::inflate::{self, Inflating};
 
 /// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones.
@@ -34,7 +35,7 @@ pub(crate) struct Failed {
 impl Pack<'_> {
     /// Rebuilds every object of a wanted kind and hands it to a worker, one worker for each thread of `pool`. Objects
     /// for which `skip` says so are left out. `stop` ends the walk early. Returns what could not be rebuilt.
-    pub(crate) fn walk<W: FnMut(Object<'_>)>(
+    pub(crate) fn walk<N, W: FnMut(Object<'_, N>)>(
         &self,
         pool: &ThreadPool,
         wanted: impl Fn(Kind) -> bool + Sync,
@@ -108,13 +109,14 @@ impl Pack<'_> {
 }
 
 /// What one thread needs.
-struct Thread<'p, 'a, S> {
+struct Thread<'p, 'a, S, N> {
     pack: &'p Pack<'a>,
     skip: S,
     inflater: Decompressor,
     delta: Vec<u8>,
+    copies: Vec<Copied>,
     /// Objects on which there are still deltas to rebuild, each a delta on the one before or further up.
-    held: Vec<Held<'p>>,
+    held: Vec<Held<'p, N>>,
     held_bytes: u64,
     /// Buffers for the next objects.
     spare: Vec<Vec<u8>>,
@@ -124,18 +126,20 @@ struct Thread<'p, 'a, S> {
 }
 
 /// An object and the deltas on it that come next.
-struct Held<'p> {
+struct Held<'p, N> {
     object: Vec<u8>,
+    note: Option<N>,
     pending: &'p [u32],
 }
 
-impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
+impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     fn new(pack: &'p Pack<'a>, skip: S) -> Self {
         Self {
             pack,
             skip,
             inflater: Decompressor::new(),
             delta: Vec::new(),
+            copies: Vec::new(),
             held: Vec::new(),
             held_bytes: 0,
             spare: Vec::new(),
@@ -145,7 +149,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
     }
 
     /// Rebuilds the family below `root`, depth first.
-    fn family(&mut self, root: u32, worker: &mut impl FnMut(Object<'_>)) {
+    fn family(&mut self, root: u32, worker: &mut impl FnMut(Object<'_, N>)) {
         let kind = self.pack.node(root).whole.expect("families hang below whole objects");
         if self.is_streamed(root, kind) {
             return self.stream(root, worker);
@@ -165,7 +169,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
     }
 
     /// Rebuilds an entry, from the object that is held last, hands it over, and holds it if there are deltas on it.
-    fn one(&mut self, number: u32, kind: Kind, worker: &mut impl FnMut(Object<'_>)) {
+    fn one(&mut self, number: u32, kind: Kind, worker: &mut impl FnMut(Object<'_, N>)) {
         let children = self.pack.children(number);
         let id = self.pack.id(number);
         let repeated = self.pack.index.is_repeated(self.pack.position(number));
@@ -173,25 +177,30 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
         let mut object = self.spare.pop().unwrap_or_default();
         let rebuilt =
             if skipped && children.is_empty() { Ok(()) } else { self.rebuild(number, &mut object) };
-        if self.held.last().is_some_and(|held| held.pending.is_empty()) {
-            let done = self.held.pop().expect("it was just looked at").object;
-            self.held_bytes -= done.len() as u64;
-            self.spare.push(done);
+        let mut note = None;
+        let done = self.held.pop_if(|held| held.pending.is_empty());
+        if let Some(Held { object, .. }) = &done {
+            self.held_bytes -= object.len() as u64;
         }
-        if let Err(error) = rebuilt {
-            self.pack.fail(number, &error, &mut self.failed);
+        if let Err(error) = &rebuilt {
+            self.pack.fail(number, error, &mut self.failed);
         } else {
             self.passed += 1;
             if !skipped {
                 let size = object.len() as u64;
-                worker(Object { id, kind, size, data: Content::Bytes(&object) });
-            }
-            if !children.is_empty() {
-                self.held_bytes += object.len() as u64;
-                return self.held.push(Held { object, pending: children });
+                let base = done.as_ref().or(self.held.last());
+                let base = base.and_then(|held| Some((held.note.as_ref()?, &self.copies[..])));
+                let data = Content::Bytes(&object);
+                worker(Object { id, kind, size, data, base, note: &mut note });
             }
         }
-        self.spare.push(object);
+        self.spare.extend(done.map(|held| held.object));
+        if rebuilt.is_ok() && !children.is_empty() {
+            self.held_bytes += object.len() as u64;
+            self.held.push(Held { object, note, pending: children });
+        } else {
+            self.spare.push(object);
+        }
     }
 
     /// Puts the object of an entry into a buffer.
@@ -206,7 +215,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
         if size <= MAX_OBJECT && size > MAX_HELD.saturating_sub(self.held_bytes) {
             return Err(PackError::TooLargeTogether(size));
         }
-        delta::apply(&base.object, &self.delta, object, MAX_OBJECT)
+        delta::apply(&base.object, &self.delta, object, &mut self.copies, MAX_OBJECT)
     }
 
     /// Whether an object need not or cannot be in memory.
@@ -216,7 +225,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
     }
 
     /// Hands an object over as a stream; deltas on it cannot be rebuilt.
-    fn stream(&mut self, root: u32, worker: &mut impl FnMut(Object<'_>)) {
+    fn stream(&mut self, root: u32, worker: &mut impl FnMut(Object<'_, N>)) {
         let id = self.pack.id(root);
         let size = self.pack.node(root).size;
         let repeated = self.pack.index.is_repeated(self.pack.position(root));
@@ -236,16 +245,17 @@ impl<'p, 'a, S: Fn(&Id) -> bool> Thread<'p, 'a, S> {
 }
 
 /// Hands a blob over as a stream.
-pub(super) fn stream(
+pub(super) fn stream<N>(
     id: Id,
     body: &[u8],
     size: u64,
-    worker: &mut impl FnMut(Object<'_>),
+    worker: &mut impl FnMut(Object<'_, N>),
 ) -> Result<(), PackError> {
     if !inflate::is_possible(body.len() as u64, size) {
         return Err(PackError::Corrupt("it says it inflates to more than it can"));
     }
     let mut stream = Inflating::new(body).exactly(size);
-    worker(Object { id, kind: Kind::Blob, size, data: Content::Stream(&mut stream) });
+    let data = Content::Stream(&mut stream);
+    worker(Object { id, kind: Kind::Blob, size, data, base: None, note: &mut None });
     stream.into_failed().map_or(Ok(()), |failed| Err(PackError::Stream(failed)))
 }

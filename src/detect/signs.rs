@@ -1,0 +1,239 @@
+//! The first look at a text: where keywords and long runs stand. All that is found is found from there.
+//!
+//! Whether a sign stands at a place depends on the bytes close to it, and on nothing else. So what a text has in common
+//! with another one has the same signs there, and only the rest has to be looked at.
+
+use std::ops::Range;
+
+use super::compile::Compiled;
+use super::runs::{Run, for_each_run, for_each_run_or_start};
+use crate::decode::nested;
+use crate::model::traces::{Copied, Trace, Traces};
+
+/// What stands at a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// An isolated run of the length of a secret access key.
+    Key,
+    /// The start of a run that is at least as long.
+    LongRun,
+    /// A slash as JSON may write it.
+    Slash,
+    /// A keyword of the owner with this number.
+    Keyword(usize),
+}
+
+impl Sign {
+    fn number(self) -> u32 {
+        match self {
+            Self::Key => 0,
+            Self::LongRun => 1,
+            Self::Slash => 2,
+            Self::Keyword(owner) => 3 + owner as u32,
+        }
+    }
+
+    /// The sign that a trace is of, and its place.
+    pub(crate) fn of(trace: Trace) -> (Self, usize) {
+        let sign = match trace.sign {
+            0 => Self::Key,
+            1 => Self::LongRun,
+            2 => Self::Slash,
+            number => Self::Keyword(number as usize - 3),
+        };
+        (sign, trace.at as usize)
+    }
+}
+
+/// How far from a sign's place a run that it is the sign of is looked at, in bytes: the run of a key, an escape that is
+/// glued to it, and what stands beside these.
+const REACH_OF_RUN: usize = 64;
+
+/// Stretches between changes that are at most this long are looked at again, in bytes: each look by itself costs as
+/// much as one at some hundreds of bytes.
+const TOO_SHORT: usize = 1024;
+
+/// Signs that are noted of a text. One with more is looked at as a whole whatever it has in common with another one,
+/// since notes are held as long as the text: at most 32 KiB for each.
+const MAX_NOTED: usize = 4096;
+
+/// Calls `sign` with every sign in `text` and its place, in no order.
+pub(crate) fn look(rules: &Compiled, text: &[u8], mut sign: impl FnMut(Sign, usize)) {
+    rules.prefilter(text, |owner, at| sign(Sign::Keyword(owner), at));
+    if !rules.secret_keys() {
+        return;
+    }
+    if !rules.looks_inside() {
+        return for_each_run(text, |run| sign(Sign::Key, run.start));
+    }
+    for_each_run_or_start(text, |run| match run {
+        Run::OfKey(range) => sign(Sign::Key, range.start),
+        Run::Start(start) => sign(Sign::LongRun, start),
+    });
+    for slash in memchr::memmem::find_iter(text, nested::SLASH_PROBE) {
+        sign(Sign::Slash, slash);
+    }
+}
+
+/// The signs in `text`, in order of place, if there are not too many. Only what the text does not have in common with
+/// the one that it was made of is looked at, if that one's signs are known.
+pub(crate) fn traces(
+    rules: &Compiled,
+    text: &[u8],
+    base: Option<(&Traces, &[Copied])>,
+) -> Option<Traces> {
+    u32::try_from(text.len()).ok()?;
+    let mut traces = Vec::new();
+    let mut take = |trace| {
+        // One more than are noted says that there are too many.
+        if traces.len() <= MAX_NOTED {
+            traces.push(trace);
+        }
+    };
+    let reach = REACH_OF_RUN.max(rules.longest_keyword());
+    let (known, copies) = base.map_or((&[][..], &[][..]), |(base, copies)| (&base.0[..], copies));
+    let mut from = 0;
+    for copied in copies.iter().filter_map(|copied| inner(copied, reach)) {
+        look_at(rules, text, from..copied.to, reach, &mut take);
+        let first = known.partition_point(|trace| (trace.at as usize) < copied.from);
+        let end = copied.from + copied.len;
+        for trace in known[first..].iter().take_while(|trace| (trace.at as usize) < end) {
+            let at = (trace.at as usize - copied.from + copied.to) as u32;
+            take(Trace { at, ..*trace });
+        }
+        from = copied.to + copied.len;
+    }
+    look_at(rules, text, from..text.len(), reach, &mut take);
+    traces.sort_unstable();
+    (traces.len() <= MAX_NOTED).then_some(Traces(traces))
+}
+
+/// That part of a copied stretch in which every sign lies whole, if it is worth its while.
+fn inner(copied: &Copied, reach: usize) -> Option<Copied> {
+    let len = copied.len.checked_sub(2 * reach).filter(|len| *len > TOO_SHORT)?;
+    Some(Copied { from: copied.from + reach, to: copied.to + reach, len })
+}
+
+/// Takes the signs in `region` of `text`. None of them reaches further than `reach`.
+fn look_at(
+    rules: &Compiled,
+    text: &[u8],
+    region: Range<usize>,
+    reach: usize,
+    take: &mut impl FnMut(Trace),
+) {
+    if region.is_empty() {
+        return;
+    }
+    let low = region.start.saturating_sub(reach);
+    let high = text.len().min(region.end + reach);
+    look(rules, &text[low..high], |sign, at| {
+        // A run that is cut by the start of what is looked at starts there, before the region.
+        let at = low + at;
+        if region.contains(&at) {
+            take(Trace { at: at as u32, sign: sign.number() });
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::detect::compile::Probes;
+    use crate::rules::load::RuleSet;
+    use crate::rules::placeholder::expand;
+
+    fn rules() -> Compiled {
+        Compiled::new(&RuleSet::builtin().unwrap(), Probes::On)
+    }
+
+    fn traces_of(rules: &Compiled, text: &[u8], base: Option<(&Traces, &[Copied])>) -> Traces {
+        traces(rules, text, base).unwrap()
+    }
+
+    #[test]
+    fn a_sign_is_noted_and_read_again() {
+        let text = expand("id={{aws-access-key-id:1}} s={{aws-secret-access-key:1}} \\/").0;
+        let rules = rules();
+        let noted = traces_of(&rules, text.as_bytes(), None);
+        let noted: Vec<_> = noted.0.iter().copied().map(Sign::of).collect();
+        let mut seen = Vec::new();
+        look(&rules, text.as_bytes(), |sign, at| seen.push((sign, at)));
+        seen.sort_by_key(|(sign, at)| (*at, sign.number()));
+        assert_eq!(noted, seen);
+        assert!(noted.contains(&(Sign::Slash, text.len() - 2)));
+        assert!(noted.len() >= 4, "{noted:?}");
+    }
+
+    #[test]
+    fn a_text_with_too_many_signs_leaves_none() {
+        let rules = rules();
+        for (count, is_noted) in [(MAX_NOTED, true), (MAX_NOTED + 1, false)] {
+            let text = "\\/ ".repeat(count);
+            assert_eq!(traces(&rules, text.as_bytes(), None).is_some(), is_noted);
+        }
+    }
+
+    /// Texts in which signs are frequent, and so are those that a neighbour makes longer, shorter or none.
+    fn piece() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "[ -~]{0,40}",
+            4 => "[.\n]{100,3000}",
+            2 => "[kA+]{38,48}",
+            2 => "[kA0/+]{0,90}",
+            1 => "k{80,400}",
+            2 => r"\\[0nrtkbu/]|%[0-9aFk]{2}|\\x[0-9aFk]{2}|\\u00[0-9aFk]{2}|\\+|=3D|\[1;3[0-9]m",
+            1 => Just("{{aws-access-key-id:1}}".to_owned()),
+            1 => Just("{{aws-secret-access-key:1}}".to_owned()),
+            1 => Just("{{aws-session-token:1}}".to_owned()),
+            1 => Just("QUtJQ".to_owned()),
+        ]
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Copy(prop::sample::Index, prop::sample::Index),
+        Insert(String),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            2 => (any::<prop::sample::Index>(), any::<prop::sample::Index>())
+                .prop_map(|(from, to)| Step::Copy(from, to)),
+            1 => piece().prop_map(Step::Insert),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn what_was_copied_has_the_signs_it_had(
+            pieces in prop::collection::vec(piece(), 1..14),
+            steps in prop::collection::vec(prop::collection::vec(step(), 1..6), 1..4),
+        ) {
+            let rules = rules();
+            let mut base = expand(&pieces.concat()).0.into_bytes();
+            let mut known = traces_of(&rules, &base, None);
+            for steps in steps {
+                let (mut text, mut copies) = (Vec::new(), Vec::new());
+                for step in steps {
+                    match step {
+                        Step::Insert(piece) => text.extend(expand(&piece).0.into_bytes()),
+                        Step::Copy(one, other) => {
+                            let ends = [one.index(base.len() + 1), other.index(base.len() + 1)];
+                            let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
+                            copies.push(Copied { from, to: text.len(), len: to - from });
+                            text.extend_from_slice(&base[from..to]);
+                        }
+                    }
+                }
+                let inherited = traces_of(&rules, &text, Some((&known, &copies)));
+                prop_assert_eq!(&inherited, &traces_of(&rules, &text, None));
+                (base, known) = (text, inherited);
+            }
+        }
+    }
+}
