@@ -137,9 +137,17 @@ struct Joined<'p> {
     /// Whether examples are wanted, too.
     examples: bool,
     placed: HashMap<&'p Origin, &'p Placed>,
-    credentials: Mutex<HashMap<Fingerprint, Credential>>,
+    credentials: Mutex<HashMap<Identity, Credential>>,
     /// How long archives were unpacked: one that stands at many paths has no more time than one that stands at one.
     unpacked: Mutex<HashMap<ObjectId, Duration>>,
+}
+
+/// What tells credentials apart: two key IDs with the same secret are two, or one of them would be told of nowhere.
+pub(super) type Identity = (Fingerprint, Option<Fingerprint>);
+
+pub(super) fn identity(finding: &Finding) -> Identity {
+    let key_id = finding.parts.iter().find(|part| part.kind == PartKind::AccessKeyId);
+    (finding.credential, key_id.map(|part| Fingerprint::of_credential(&part.value)))
 }
 
 /// One credential, and all that is known of its places.
@@ -217,7 +225,7 @@ impl Sink for Joined<'_> {
                 continue;
             }
             let Some(placed) = self.placed.get(finding.origin.outermost()) else { continue };
-            let id = finding.credential;
+            let id = identity(&finding);
             let credential = Credential::new(finding, silenced_by, placed);
             match credentials.entry(id) {
                 std::collections::hash_map::Entry::Vacant(vacant) => {

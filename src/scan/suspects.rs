@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Scan;
-use super::history::Sink;
+use super::history::{Identity, Sink, identity};
 use super::silence::Judged;
 use crate::detect::TELLING_PATHS;
 use crate::model::blob::{ObjectId, Origin};
@@ -32,7 +32,7 @@ struct Found {
     sure: BTreeSet<ObjectId>,
     /// What was found in these, each credential once: all that there is to tell if the scan ends before its places are
     /// known.
-    findings: HashMap<Fingerprint, Judged>,
+    findings: HashMap<Identity, Judged>,
     /// The values of all parts that were found in these: wherever else one stands is a place of the same credential.
     values: HashSet<Fingerprint>,
     /// Objects with findings below the confidence that is wanted, and these; perhaps none, but something that the name
@@ -86,7 +86,7 @@ impl Sink for Suspects {
                 found.sure.insert(object);
                 let parts = finding.parts.iter();
                 found.values.extend(parts.map(|part| Fingerprint::of_credential(&part.value)));
-                found.findings.entry(finding.credential).or_insert(judged);
+                found.findings.entry(identity(finding)).or_insert(judged);
             } else {
                 found.unsure.entry(object).or_default().insert(finding.credential);
             }

@@ -105,6 +105,18 @@ fn an_id_alone_belongs_to_the_pair_that_stands_elsewhere() {
 }
 
 #[test]
+fn two_ids_of_one_secret_are_both_told() {
+    let sandbox = repository();
+    let secret = "aws_secret_access_key = {{aws-secret-access-key:1}}\n";
+    let one = commit(&sandbox, "one", PAIR);
+    let two = commit(&sandbox, "two", &format!("{ID}{secret}"));
+    let alone = commit(&sandbox, "alone", secret);
+    let run = sandbox.run("history --format json").expect(1);
+    let first = vec![json!(["one", one, true, "ref", 1]), json!(["alone", alone, true, "ref", 1])];
+    assert_eq!(places(&run), [first, vec![json!(["two", two, true, "ref", 1])]]);
+}
+
+#[test]
 fn what_only_a_merge_brings_is_found() {
     let sandbox = repository();
     sandbox.git("checkout --quiet -b side");
