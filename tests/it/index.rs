@@ -5,6 +5,7 @@ use std::fs;
 
 use keylint::sources::git::probe::{self, Staged};
 use proptest::prelude::*;
+use proptest::test_runner::TestRunner;
 
 use crate::harness::Sandbox;
 
@@ -240,5 +241,34 @@ proptest! {
         let adds = after.keys().any(|path| !before.contains_key(path));
         let deletes = before.keys().any(|path| !after.contains_key(path));
         prop_assert_eq!(own, (!(adds && deletes)).then_some(full));
+    }
+}
+
+#[test]
+fn no_wrong_byte_makes_it_panic() {
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) };
+    let mut runner = TestRunner::new(config);
+    for version in [2, 4] {
+        let sandbox = repository();
+        sandbox.git(&format!("update-index --index-version {version}"));
+        sandbox.write("d/e/g", "changed");
+        sandbox.git("add d/e/g");
+        let index = sandbox.path(".git/index");
+        let mut sound = fs::read(&index).unwrap();
+        // Without a checksum, it is read whatever stands in it.
+        let end = sound.len() - 20;
+        sound[end..].fill(0);
+        let wrong = proptest::collection::vec((0..end, any::<u8>()), 1..4);
+        let outcome = runner.run(&wrong, |wrong| {
+            let mut bytes = sound.clone();
+            for (at, byte) in wrong {
+                bytes[at] = byte;
+            }
+            fs::write(&index, bytes).unwrap();
+            // libgit2 may take it for corrupt, and a tree that is named may not be there.
+            let _ = probe::staged(&sandbox.path(""));
+            Ok(())
+        });
+        outcome.unwrap();
     }
 }

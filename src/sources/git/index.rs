@@ -1,18 +1,18 @@
 //! The index against a tree, at the pace of git itself: directories are passed over of which git has noted in the index
 //! that they are a tree that the other side has, too. `git commit` takes that note's word for what it commits.
 //!
-//! libgit2 can compare them as well, but opens every tree, and checks the index with a slow kind of SHA-1. Everything
-//! here that gives `None` is to be asked of libgit2: it knows more kinds of indexes, and says what is wrong with others.
+//! libgit2 can compare them as well, but opens every tree, and checks the index with a slow kind of SHA-1. It is asked
+//! about what this reader is not made for, but never about what is corrupt: it takes an index's counts on trust.
 
 use std::borrow::Cow;
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
 
-use git2::{FileMode, ObjectType, Oid, Repository, Tree, TreeEntry, TreeIter};
+use git2::{ObjectType, Oid, Repository, Tree, TreeEntry, TreeIter};
 use sha1::{Digest, Sha1};
 
-use super::changed::{Change, path_of};
+use super::changed::{Change, Kind, path_of};
 use super::pack::Id;
 
 /// Directories within directories that are followed.
@@ -24,8 +24,14 @@ const MAX_PATHS: usize = 1 << 30;
 /// What an entry is that stands for a directory of a sparse index.
 const DIRECTORY: u32 = 0o040_000;
 
-/// What an entry is that names a commit of another repository.
-const SUBMODULE: u32 = 0o160_000;
+/// Why an index is not read here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// There are conflicts in it, intents to add, or what git may have added since: libgit2 knows, or says what it is.
+    Other,
+    /// It is not what git wrote, or beyond the limits above.
+    Corrupt,
+}
 
 /// What an index says of the next commit.
 #[derive(Debug)]
@@ -100,7 +106,15 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Index<'a> {
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Unread> {
+        let (index, is_plain) = Self::read(bytes).ok_or(Unread::Corrupt)?;
+        let path = |entry: &Entry| &index.paths[entry.path.clone()];
+        let is_sorted = || index.entries.is_sorted_by(|one, next| path(one) < path(next));
+        if is_plain && is_sorted() { Ok(index) } else { Err(Unread::Other) }
+    }
+
+    /// Also says whether all of it was understood. `None` is for what is corrupt.
+    fn read(bytes: &'a [u8]) -> Option<(Self, bool)> {
         let (content, checksum) = bytes.split_at_checked(bytes.len().checked_sub(20)?)?;
         // All zeros where git is told to save the time (`index.skipHash`).
         if checksum != [0; 20] && checksum != Sha1::digest(content).as_slice() {
@@ -112,33 +126,30 @@ impl<'a> Index<'a> {
         }
         let version = reader.be32()?;
         let count = reader.be32()? as usize;
-        let (entries, paths) = match version {
-            2 | 3 => (whole_paths(content, &mut reader, count)?, Cow::Borrowed(content)),
+        let mut is_plain = true;
+        let mut index = Self { paths: Cow::Borrowed(content), entries: Vec::new(), written: None };
+        match version {
+            2 | 3 => index.entries = whole_paths(content, &mut reader, count, &mut is_plain)?,
             4 => {
                 let mut paths = Vec::new();
-                (shortened_paths(&mut paths, &mut reader, count)?, Cow::Owned(paths))
+                index.entries = shortened_paths(&mut paths, &mut reader, count, &mut is_plain)?;
+                index.paths = Cow::Owned(paths);
             }
-            _ => return None,
-        };
-        let path = |entry: &Entry| &paths[entry.path.clone()];
-        if !entries.is_sorted_by(|one, next| path(one) < path(next)) {
-            return None;
+            _ => return Some((index, false)),
         }
-        let mut written = None;
         while !reader.0.is_empty() {
             let name = reader.take(4)?;
             let len = reader.be32()? as usize;
             let extension = reader.take(len)?;
             match name {
-                b"TREE" => written = Some(Written::parse(&mut Reader(extension), 0)?),
+                b"TREE" => index.written = Some(Written::parse(&mut Reader(extension), 0)?),
                 // Its entries for directories are recognised by themselves.
                 b"sdir" => {}
                 // What can be left unread begins with a capital.
-                _ if name[0].is_ascii_uppercase() => {}
-                _ => return None,
+                _ => is_plain &= name[0].is_ascii_uppercase(),
             }
         }
-        Some(Self { paths, entries, written })
+        Some((index, is_plain))
     }
 
     /// How many entries there are.
@@ -148,8 +159,9 @@ impl<'a> Index<'a> {
 
     /// The blobs in it, with their paths.
     pub(super) fn blobs(&self) -> impl Iterator<Item = (&Id, &[u8])> {
-        let blobs =
-            self.entries.iter().filter(|entry| !matches!(entry.mode, DIRECTORY | SUBMODULE));
+        let is_blob =
+            |entry: &&Entry| entry.mode != DIRECTORY && Kind::of_mode(entry.mode) == Kind::File;
+        let blobs = self.entries.iter().filter(is_blob);
         blobs.map(|entry| (&entry.id, &self.paths[entry.path.clone()]))
     }
 
@@ -157,7 +169,8 @@ impl<'a> Index<'a> {
         &self.paths[self.entries[entry].path.clone()]
     }
 
-    /// What differs from `tree`, deletions aside; without a tree, everything.
+    /// What differs from `tree`, deletions aside; without a tree, everything. `None` where that is not all there is to
+    /// say.
     pub(super) fn changes_from(
         &self,
         repository: &Repository,
@@ -171,8 +184,8 @@ impl<'a> Index<'a> {
     }
 }
 
-/// What stands before the path of an entry: all that matters of it is given back. Its path has no end yet.
-fn entry(reader: &mut Reader<'_>) -> Option<Entry> {
+/// What stands before the path of an entry, which is left empty.
+fn entry(reader: &mut Reader<'_>, is_plain: &mut bool) -> Option<Entry> {
     const EXTENDED: u16 = 0x4000;
     const STAGE: u16 = 0x3000;
     const INTENT_TO_ADD: u16 = 0x2000;
@@ -183,19 +196,23 @@ fn entry(reader: &mut Reader<'_>) -> Option<Entry> {
     reader.take(12)?;
     let id = reader.id()?;
     let flags = reader.be16()?;
-    if flags & STAGE != 0 || (flags & EXTENDED != 0 && reader.be16()? & INTENT_TO_ADD != 0) {
-        return None;
-    }
+    let further = if flags & EXTENDED == 0 { 0 } else { reader.be16()? };
+    *is_plain &= flags & STAGE == 0 && further & INTENT_TO_ADD == 0;
     Some(Entry { path: 0..0, mode, id })
 }
 
 /// Entries whose paths end with zeros up to a multiple of eight bytes.
-fn whole_paths(content: &[u8], reader: &mut Reader<'_>, count: usize) -> Option<Vec<Entry>> {
+fn whole_paths(
+    content: &[u8],
+    reader: &mut Reader<'_>,
+    count: usize,
+    is_plain: &mut bool,
+) -> Option<Vec<Entry>> {
     // No more than there is room for.
     let mut entries = Vec::with_capacity(count.min(content.len() / 64));
     for _ in 0..count {
         let start = content.len() - reader.0.len();
-        let mut entry = entry(reader)?;
+        let mut entry = entry(reader, is_plain)?;
         let at = content.len() - reader.0.len();
         entry.path = at..at + reader.until(0)?.len();
         let len = content.len() - reader.0.len() - start;
@@ -210,11 +227,12 @@ fn shortened_paths(
     paths: &mut Vec<u8>,
     reader: &mut Reader<'_>,
     count: usize,
+    is_plain: &mut bool,
 ) -> Option<Vec<Entry>> {
     let mut entries = Vec::with_capacity(count.min(reader.0.len() / 64));
     let mut last = 0..0;
     for _ in 0..count {
-        let mut entry = entry(reader)?;
+        let mut entry = entry(reader, is_plain)?;
         let kept = last.len().checked_sub(reader.varint()?)?;
         let start = paths.len();
         paths.extend_from_within(last.start..last.start + kept);
@@ -321,19 +339,16 @@ impl Walk<'_> {
 
     fn file(&mut self, entry: usize, old: Option<&TreeEntry<'_>>) -> Option<()> {
         let Entry { mode, id, .. } = self.index.entries[entry];
-        let mode = match mode {
-            0o100_644 => FileMode::Blob,
-            0o100_755 => FileMode::BlobExecutable,
-            0o120_000 => FileMode::Link,
-            SUBMODULE => FileMode::Commit,
-            _ => return None,
-        };
+        if mode == DIRECTORY {
+            return None;
+        }
         let new = Oid::from_bytes(&id).ok()?;
-        let is_same = |old: &TreeEntry<'_>| old.id() == new && old.filemode() == i32::from(mode);
+        let is_same =
+            |old: &TreeEntry<'_>| old.id() == new && old.filemode_raw().cast_unsigned() == mode;
         if !old.is_some_and(is_same) {
-            let path = path_of(self.index.path(entry));
+            let (path, kind) = (path_of(self.index.path(entry)), Kind::of_mode(mode));
             let old = old.map_or(Oid::ZERO_SHA1, TreeEntry::id);
-            self.changes.push(Change { path, mode, new, old });
+            self.changes.push(Change { path, kind, new, old });
         }
         Some(())
     }

@@ -41,6 +41,9 @@ pub enum GitError {
         "the repository keeps its references in reftables, which keylint cannot read: nothing was scanned"
     )]
     ReferenceFormat,
+    /// Its index is damaged.
+    #[error("the index cannot be read: it is corrupt")]
+    CorruptIndex,
     /// Its index is in two parts.
     #[error(
         "the index is split, which keylint cannot read: `git update-index --no-split-index` puts it together"

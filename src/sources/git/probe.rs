@@ -9,7 +9,7 @@ use git2::{Oid, Repository};
 use libdeflater::Decompressor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::changed::Change;
+use super::changed::{self, Change};
 use super::index as staging;
 use super::inflate::{self, Inflating};
 use super::objects::{Store, Unread};
@@ -41,11 +41,11 @@ pub fn index(bytes: &[u8]) -> Option<(usize, usize)> {
 
 /// Parses an index of what is staged, and returns how many entries it has.
 pub fn staged_index(bytes: &[u8]) -> Option<usize> {
-    Some(staging::Index::parse(bytes)?.len())
+    Some(staging::Index::parse(bytes).ok()?.len())
 }
 
-/// What is staged: path, mode, and ids of what was there before and is now.
-pub type Staged = Vec<(PathBuf, i32, String, String)>;
+/// What is staged: path, whether it is a file, and ids of what was there before and is now.
+pub type Staged = Vec<(PathBuf, bool, String, String)>;
 
 /// What is staged, first as the own reader of indexes sees it,
 /// if it does, and then as libgit2 does.
@@ -53,13 +53,17 @@ pub fn staged(path: &Path) -> Result<(Option<Staged>, Staged), GitError> {
     let repository = super::open_at(path)?;
     let bytes = fs::read(repository.path().join("index")).unwrap_or_default();
     let head = staged::head(&repository)?;
+    let own = match staging::Index::parse(&bytes) {
+        Ok(index) => index.changes_from(&repository, head.as_ref()),
+        Err(staging::Unread::Other) => None,
+        Err(staging::Unread::Corrupt) => return Err(GitError::CorruptIndex),
+    };
     let index = repository.index().map_err(GitError::of_index)?;
     let full = staged::compare(&repository, head.as_ref(), &index)?;
-    let own = staging::Index::parse(&bytes)
-        .and_then(|index| index.changes_from(&repository, head.as_ref()));
     let plain = |changes: Vec<Change>| {
-        let plain =
-            |one: Change| (one.path, i32::from(one.mode), one.old.to_string(), one.new.to_string());
+        let plain = |one: Change| {
+            (one.path, one.kind == changed::Kind::File, one.old.to_string(), one.new.to_string())
+        };
         changes.into_iter().map(plain).collect()
     };
     Ok((own.map(plain), plain(full)))

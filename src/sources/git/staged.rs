@@ -1,10 +1,12 @@
 //! What a commit made now would add: the index against HEAD. Working-tree files are never read.
 
+use std::collections::HashSet;
+
 use git2::{DiffDelta, DiffFindOptions, DiffOptions, Repository, Tree};
 
 use super::GitError;
-use super::changed::{Change, Changed, Options, is_change, path_of};
-use super::index::{self, Index};
+use super::changed::{Change, Changed, Kind, Options, is_change, path_of};
+use super::index::{self, Index, Unread};
 use crate::model::blob::Origin;
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::sources::Visitor;
@@ -19,16 +21,16 @@ pub fn push(
 ) -> Result<(), GitError> {
     let root = repository.workdir().ok_or(GitError::Bare)?;
     let head = head(repository)?;
-    let all = match changes(repository, head.as_ref()) {
+    let all = match changes(repository, head.as_ref())? {
         Some(changes) => changes,
         None => changes_in_full(repository, head.as_ref(), visitor)?,
     };
     let mut changed = Changed::new(repository, root, options, filter, visitor);
-    for Change { path, mode, new, old } in all {
+    for Change { path, kind, new, old } in all {
         if visitor.is_cancelled() {
             break;
         }
-        changed.file(Origin::IndexEntry { path }, mode, new, &[old]);
+        changed.file(Origin::IndexEntry { path }, kind, new, &[old]);
     }
     Ok(())
 }
@@ -45,13 +47,19 @@ pub(super) fn head(repository: &Repository) -> Result<Option<Tree<'_>>, GitError
 }
 
 /// What differs from HEAD, in the way that takes least; `None` where it takes more.
-fn changes(repository: &Repository, head: Option<&Tree<'_>>) -> Option<Vec<Change>> {
-    let bytes = index::read(repository)?;
-    Index::parse(&bytes)?.changes_from(repository, head)
+fn changes(
+    repository: &Repository,
+    head: Option<&Tree<'_>>,
+) -> Result<Option<Vec<Change>>, GitError> {
+    let Some(bytes) = index::read(repository) else { return Ok(None) };
+    match Index::parse(&bytes) {
+        Ok(index) => Ok(index.changes_from(repository, head)),
+        Err(Unread::Other) => Ok(None),
+        Err(Unread::Corrupt) => Err(GitError::CorruptIndex),
+    }
 }
 
-/// What differs from HEAD, by libgit2's reading: for conflicts, for files that may have been moved, and for whatever may
-/// be wrong with an index.
+/// What differs from HEAD, by libgit2's reading: for conflicts, and for files that may have been moved.
 fn changes_in_full(
     repository: &Repository,
     head: Option<&Tree<'_>>,
@@ -88,14 +96,14 @@ pub(super) fn compare(
     let mut find = DiffFindOptions::new();
     find.renames(true);
     diff.find_similar(Some(&mut find)).map_err(GitError::while_("renames cannot be found"))?;
+    // One by one, git2 panics at odd paths.
+    let submodules = index.iter().filter(|entry| Kind::of_mode(entry.mode) == Kind::Submodule);
+    let submodules: HashSet<Vec<u8>> = submodules.map(|entry| entry.path).collect();
     let change = |delta: DiffDelta<'_>| {
         let new = delta.new_file();
-        Change {
-            path: path_of(new.path_bytes().unwrap_or_default()),
-            mode: new.mode(),
-            new: new.id(),
-            old: delta.old_file().id(),
-        }
+        let path = new.path_bytes().unwrap_or_default();
+        let kind = if submodules.contains(path) { Kind::Submodule } else { Kind::File };
+        Change { path: path_of(path), kind, new: new.id(), old: delta.old_file().id() }
     };
     Ok(diff.deltas().filter(is_change).map(change).collect())
 }

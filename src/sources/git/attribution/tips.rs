@@ -12,7 +12,7 @@ use super::references::{self, References, id_of};
 use crate::model::history::Reach;
 use crate::sources::git::GitError;
 use crate::sources::git::changed::path_of;
-use crate::sources::git::index::Index;
+use crate::sources::git::index::{Index, Unread};
 use crate::sources::git::pack::Id;
 
 /// An object that something keeps.
@@ -79,11 +79,18 @@ impl Tips {
             return;
         }
         let bytes = self.read(path);
-        if let Some(index) = Index::parse(&bytes) {
-            for (id, path) in index.blobs() {
-                self.staged.entry(*id).or_default().push(path_of(path));
+        match Index::parse(&bytes) {
+            Ok(index) => {
+                for (id, path) in index.blobs() {
+                    self.staged.entry(*id).or_default().push(path_of(path));
+                }
+                return;
             }
-            return;
+            Err(Unread::Other) => {}
+            Err(Unread::Corrupt) => {
+                let error = GitError::CorruptIndex;
+                return self.unread.push(format!("{}: {error}", path.display()));
+            }
         }
         match git2::Index::open(path) {
             Ok(index) => {
