@@ -203,7 +203,9 @@ impl<'d> BlobScan<'d> {
         let found = matcher::matches_at(compiled, text, signs, |rule, message| {
             self.broken.entry(rule).or_insert(message);
         });
-        *inherited.own = Some(traces);
+        if let Some(own) = &mut inherited.own {
+            **own = Some(traces);
+        }
         self.take(view, 0..text.len(), found, true);
     }
 

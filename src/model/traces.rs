@@ -28,6 +28,7 @@ pub struct Copied {
 pub struct Inherited<'a> {
     /// The traces of the blob that it was made of, if they are known, and what was copied of that, in this one's order.
     pub base: Option<(&'a Traces, &'a [Copied])>,
-    /// Where its own traces go, unless they are not worth keeping or do not come from its bytes as they are.
-    pub own: &'a mut Option<Traces>,
+    /// Where its own traces go, if other blobs are made of it, and unless they are too many or do not come from its bytes
+    /// as they are.
+    pub own: Option<&'a mut Option<Traces>>,
 }

@@ -484,6 +484,50 @@ fn findings_are_those_of_a_plain_loop_over_public_repositories() {
     }
 }
 
+/// Versions of a large file that git stores as what each changes in another one. Whatever stands in what is copied, in
+/// what is inserted or on a seam is found as if each version were read by itself.
+#[test]
+fn versions_that_are_packed_as_changes_are_searched_as_what_they_are() {
+    let line = |number: u32| format!("line {number}: {}\n", u64::from(number).pow(5));
+    let filler = |from: u32| (from..from + 400).map(line).collect::<Vec<_>>().concat();
+    let (front, back) = (filler(0), filler(1000));
+    let pair = |number: u32| PAIR.replace(":1}}", &format!(":{number}}}}}"));
+    let secret = "{{aws-secret-access-key:1}}";
+    let versions = [
+        format!("{front}{back}"),
+        format!("{front}{}{back}", pair(1)),
+        // The same further on, and something in front of it.
+        format!("new\n{front}{}{back}more\n", pair(1)),
+        // Glued to what makes neither part one.
+        format!("{front}{}{back}", pair(1).replace("= ", "= x").replace('\n', "x\n")),
+        // Another one beside it, and one at each end.
+        format!("{}{front}{}{}{back}{}", pair(2), pair(3), pair(1), pair(4)),
+        // The secret without the ID, and copied to another place.
+        format!("{front}{back}aws_secret_access_key = {secret}\n{front}"),
+    ];
+    let sandbox = repository();
+    let commits = versions.map(|text| commit(&sandbox, "large", &text));
+    sandbox.git("gc --quiet");
+    let packed = sandbox.git("rev-list --objects --all");
+    assert!(packed.contains(" large"));
+    let index = std::fs::read_dir(sandbox.path(".git/objects/pack")).unwrap();
+    let index = index
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "idx"));
+    let listed = sandbox.git(&format!("verify-pack -v {}", index.unwrap().display()));
+    assert!(listed.contains("chain length = 2"), "{listed}");
+
+    let run = sandbox.run("history --format json").expect(1);
+    let found = places(&run);
+    let of = |first: usize, at_head: bool, objects: u32| {
+        vec![json!(["large", commits[first], at_head, "ref", objects])]
+    };
+    assert_eq!(found, [of(1, true, 4), of(4, false, 1), of(4, false, 1), of(4, false, 1)]);
+    let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
+    let expected = plain_loop(&sandbox.path("."), &detector);
+    assert_eq!(by_history(&sandbox.path("."), &detector), expected);
+}
+
 #[test]
 fn a_comment_holds_as_the_file_stands_and_not_as_it_stood() {
     let silent = format!("{} # keylint:allow\n", ID.trim_end());

@@ -16,6 +16,7 @@ use super::objects::{Store, Unread};
 use super::pack::{Index, Kind, Object, Pack, Single, delta, entry};
 use super::{GitError, staged};
 use crate::model::blob::Content;
+use crate::model::traces::Copied;
 
 /// Parses the header of an entry, and returns how many bytes it takes.
 pub fn entry_header(bytes: &[u8]) -> Option<usize> {
@@ -25,7 +26,14 @@ pub fn entry_header(bytes: &[u8]) -> Option<usize> {
 /// Applies a delta, with a limit to what it makes.
 pub fn delta(base: &[u8], delta: &[u8], limit: u64) -> Option<Vec<u8>> {
     let (mut result, mut copies) = (Vec::new(), Vec::new());
-    delta::apply(base, delta, &mut result, &mut copies, limit).ok().map(|()| result)
+    delta::apply(base, delta, &mut result, &mut copies, limit).ok()?;
+    let is_copied = |copied: &Copied| {
+        let Copied { from, to, len } = *copied;
+        base[from..from + len] == result[to..to + len]
+    };
+    assert!(copies.iter().all(is_copied), "what is said to be copied is");
+    assert!(copies.is_sorted_by_key(|copied| copied.to), "it is said in order");
+    Some(result)
 }
 
 /// Reads all tables of an index. Returns how many objects it has, and how many of them it finds.

@@ -4,6 +4,7 @@
 //! for all of them at once; never one `git log` for each.
 
 mod commits;
+mod entries;
 mod places;
 mod references;
 mod tips;
@@ -21,7 +22,7 @@ use self::places::Finder;
 pub(crate) use self::places::Place;
 pub(crate) use self::references::References;
 use self::tips::Tips;
-use self::trees::{Gathered, Trees};
+use self::trees::{Gathered, Noted, Trees};
 use super::objects::{Store, Unread};
 use super::pack::{Id, Kind, Object};
 use crate::model::blob::Content;
@@ -93,11 +94,18 @@ struct Gatherer<'a> {
 }
 
 impl Gatherer<'_> {
-    fn take(&mut self, object: &Object<'_>) {
+    fn take(&mut self, object: Object<'_, Noted>) {
         // Only blobs are ever streams.
         let Content::Bytes(data) = object.data else { return };
         match object.kind {
-            Kind::Tree => self.thread.trees.take(object.id, data, self.wanted),
+            Kind::Tree => {
+                let is_base = object.note.is_some();
+                let Object { id, base, note, .. } = object;
+                let noted = self.thread.trees.take(id, data, self.wanted, base, is_base);
+                if let Some(note) = note {
+                    *note = noted;
+                }
+            }
             Kind::Commit => self.thread.commits.extend(Written::parse(object.id, data)),
             Kind::Tag => self.thread.tags.extend(tagged(data).map(|id| (object.id, id))),
             Kind::Blob => {}
@@ -131,7 +139,7 @@ impl Attribution {
             || {
                 let mut gatherer =
                     Gatherer { thread: Thread::default(), wanted, threads: &threads };
-                move |object: Object<'_>| gatherer.take(&object)
+                move |object: Object<'_, Noted>| gatherer.take(object)
             },
         );
         let threads = threads.into_inner().expect("gathering does not panic");

@@ -7,6 +7,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::Wanted;
+use super::entries::{Mode, Outline, Piece, Pieces};
+use crate::model::traces::Copied;
 use crate::sources::git::pack::Id;
 
 /// A tree's number, in the order in which the pass met it.
@@ -26,9 +28,34 @@ pub(super) struct Gathered {
     entries: Vec<Entry>,
     known: HashMap<u64, u32, BuildHasherDefault<Prefix>>,
     names: Names,
-    held: Vec<(Tree, u32, Id)>,
+    /// Wanted objects, each under its name.
+    wanted: Vec<(u32, Id)>,
+    held: Vec<(Tree, u32)>,
     /// Whether there were more edges than are kept.
     is_cut_off: bool,
+}
+
+/// What is kept of a tree while others are made of it.
+#[derive(Default)]
+pub(super) struct Noted {
+    outline: Outline,
+    /// In order of place.
+    marks: Vec<Mark>,
+}
+
+/// An entry that matters, and the offset at which it stands in its tree.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: u32,
+    of: Of,
+}
+
+#[derive(Clone, Copy)]
+enum Of {
+    /// The number of a subtree under a name.
+    Subtree(u32),
+    /// The number of a wanted object under a name.
+    Wanted(u32),
 }
 
 /// A subtree under a name.
@@ -77,27 +104,48 @@ impl Hasher for Prefix {
 }
 
 impl Gathered {
-    /// Takes the next tree. One that is cut off is taken as far as it goes.
-    pub(super) fn take(&mut self, id: Id, tree: &[u8], wanted: &Wanted) {
-        let number = self.trees.len() as Tree;
-        let mut rest = tree;
-        while let Some((mode, name, child, after)) = entry(rest) {
-            rest = after;
-            match mode {
-                Mode::Tree if self.edges.len() == MAX_EDGES => self.is_cut_off = true,
-                Mode::Tree => {
-                    let entry = self.entry(child, name);
-                    self.edges.push(entry);
+    /// Takes the next tree. One that is cut off is taken as far as it goes. `base` is what was noted of the tree that
+    /// it was made of, and what it has in common with that; `is_base` says whether to note the same of this one.
+    pub(super) fn take(
+        &mut self,
+        id: Id,
+        tree: &[u8],
+        wanted: &Wanted,
+        base: Option<(&Noted, &[Copied])>,
+        is_base: bool,
+    ) -> Option<Noted> {
+        let mut noted = Noted::default();
+        let known = base.map(|(base, copies)| (&base.outline, copies));
+        let pieces = Pieces::new(tree, known, is_base.then_some(&mut noted.outline));
+        let marks = &mut noted.marks;
+        for piece in pieces {
+            match piece {
+                Piece::Same { from, to } => {
+                    let base = base.map_or(&[][..], |(base, _)| &base.marks);
+                    let first = base.partition_point(|mark| mark.at < from.start);
+                    let same = base[first..].iter().take_while(|mark| mark.at < from.end);
+                    marks.extend(same.map(|mark| Mark { at: mark.at - from.start + to, ..*mark }));
                 }
-                Mode::File if wanted.contains(child) => {
-                    let name = self.names.number(name);
-                    self.held.push((number, name, *child));
+                Piece::Entry { at, mode: Mode::Tree, name, id } => {
+                    marks.push(Mark { at, of: Of::Subtree(self.entry(id, name)) });
                 }
-                Mode::File | Mode::Submodule => {}
+                Piece::Entry { at, mode: Mode::File, name, id } if wanted.contains(id) => {
+                    self.wanted.push((self.names.number(name), *id));
+                    marks.push(Mark { at, of: Of::Wanted(self.wanted.len() as u32 - 1) });
+                }
+                Piece::Entry { .. } => {}
+            }
+        }
+        for mark in marks {
+            match mark.of {
+                Of::Subtree(_) if self.edges.len() == MAX_EDGES => self.is_cut_off = true,
+                Of::Subtree(entry) => self.edges.push(entry),
+                Of::Wanted(wanted) => self.held.push((self.trees.len() as Tree, wanted)),
             }
         }
         self.trees.push(id);
         self.ends.push(self.edges.len() as u32);
+        (is_base && noted.outline.is_whole()).then_some(noted)
     }
 
     fn entry(&mut self, child: &Id, name: &[u8]) -> u32 {
@@ -118,42 +166,6 @@ impl Gathered {
         self.known.entry(key).or_insert(number);
         number
     }
-}
-
-/// Where the first zero byte is. Nearly all names are short, and a search that is made for long texts costs more than
-/// the rest of an entry.
-fn end_of_name(named: &[u8]) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let words = named.chunks_exact(8).take(4);
-    for (word, index) in words.zip(0..) {
-        let word = u64::from_le_bytes(word.try_into().expect("a chunk has eight bytes"));
-        let zeros = word.wrapping_sub(ONES) & !word & (ONES << 7);
-        if zeros != 0 {
-            return Some(8 * index + zeros.trailing_zeros() as usize / 8);
-        }
-    }
-    memchr::memchr(0, named)
-}
-
-enum Mode {
-    File,
-    Tree,
-    Submodule,
-}
-
-/// The first entry of a tree, and what follows it.
-fn entry(tree: &[u8]) -> Option<(Mode, &[u8], &Id, &[u8])> {
-    // A mode has six digits, or five for a directory; old writers put a zero before those.
-    let (mode, space) = match tree {
-        [b'4', _, _, _, _, b' ', ..] => (Mode::Tree, 5),
-        [b'0', b'4', _, _, _, _, b' ', ..] => (Mode::Tree, 6),
-        [b'1', b'6', _, _, _, _, b' ', ..] => (Mode::Submodule, 6),
-        _ => (Mode::File, tree.iter().take(8).position(|byte| *byte == b' ')?),
-    };
-    let named = &tree[space + 1..];
-    let end = end_of_name(named)?;
-    let (id, after) = named[end + 1..].split_first_chunk::<20>()?;
-    Some((mode, &named[..end], id, after))
 }
 
 /// The trees of a history, and what leads from a tree to those that hold it.
@@ -208,8 +220,9 @@ impl Trees {
     fn add(&mut self, gathered: &Gathered, base: Tree) {
         let names: Vec<u32> =
             gathered.names.list.iter().map(|name| self.names.number(name)).collect();
-        for (tree, name, blob) in &gathered.held {
-            self.held.entry(*blob).or_default().push((base + tree, names[*name as usize]));
+        for (tree, wanted) in &gathered.held {
+            let (name, object) = gathered.wanted[*wanted as usize];
+            self.held.entry(object).or_default().push((base + tree, names[name as usize]));
         }
         let first = self.entry_names.len() as u32;
         for (entry, number) in gathered.entries.iter().zip(first..) {
@@ -274,39 +287,7 @@ impl Trees {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn listed(tree: &[u8]) -> Vec<(char, &[u8], Id)> {
-        let mut rest = tree;
-        let mut list = Vec::new();
-        while let Some((mode, name, id, after)) = entry(rest) {
-            let mode = match mode {
-                Mode::File => 'f',
-                Mode::Tree => 't',
-                Mode::Submodule => 's',
-            };
-            list.push((mode, name, *id));
-            rest = after;
-        }
-        list
-    }
-
-    #[test]
-    fn entries_of_every_mode_are_read_and_what_is_cut_off_ends_the_list() {
-        let mut tree = Vec::new();
-        for mode in ["100644", "120000", "40000", "040000", "160000", "100755"] {
-            tree.extend(format!("{mode} name with spaces").bytes());
-            tree.push(0);
-            tree.extend([7; 20]);
-        }
-        let modes: String = listed(&tree).iter().map(|entry| entry.0).collect();
-        assert_eq!(modes, "ffttsf");
-        assert!(listed(&tree).iter().all(|entry| entry.1 == b"name with spaces"));
-        assert_eq!(listed(&tree[..tree.len() - 1]).len(), 5);
-        assert_eq!(listed(b"100644"), []);
-    }
 
     #[test]
     fn a_tree_s_holders_are_found_by_name() {
@@ -316,10 +297,11 @@ mod tests {
             [mode.as_bytes(), b" ", name.as_bytes(), b"\0", &id].concat()
         };
         let mut one = Gathered::default();
-        one.take(root, &[line("40000", "a", below), line("40000", "b", below)].concat(), &wanted);
+        let of_root = [line("40000", "a", below), line("40000", "b", below)].concat();
+        one.take(root, &of_root, &wanted, None, false);
         let mut two = Gathered::default();
-        two.take(below, &line("100644", "file", blob), &wanted);
-        two.take(other, &line("40000", "a", below), &wanted);
+        two.take(below, &line("100644", "file", blob), &wanted, None, false);
+        two.take(other, &line("40000", "a", below), &wanted, None, false);
         let trees = Trees::new(vec![one, two]);
         let number = |id: &Id| trees.number(id).unwrap();
         let [(holder, name)] = trees.holding(&blob) else { panic!("one tree holds it") };
@@ -333,15 +315,22 @@ mod tests {
         assert_eq!(trees.above(number(&root)).count(), 0);
     }
 
-    proptest! {
-        #[test]
-        fn the_end_of_a_name_is_the_first_zero(named in prop::collection::vec(0_u8..4, 0..60)) {
-            prop_assert_eq!(end_of_name(&named), named.iter().position(|byte| *byte == 0));
-        }
-
-        #[test]
-        fn arbitrary_trees_never_panic(tree in prop::collection::vec(any::<u8>(), 0..200)) {
-            listed(&tree);
-        }
+    #[test]
+    fn a_tree_holds_what_it_has_in_common_with_another_one() {
+        let (below, blob) = ([3; 20], [4; 20]);
+        let wanted = Wanted::new([blob]);
+        let base = [b"40000 a\0", &below[..], b"100644 b\0", &blob].concat();
+        // A delta in the middle of the first name, and everything after that copied.
+        let tree = [b"100644 0\0", &[5; 20][..], b"40000 A\0", &base[8..]].concat();
+        let copies = [Copied { from: 8, to: tree.len() - base.len() + 8, len: base.len() - 8 }];
+        let mut gathered = Gathered::default();
+        let noted = gathered.take([1; 20], &base, &wanted, None, true);
+        let base = noted.as_ref().map(|noted| (noted, &copies[..]));
+        assert!(gathered.take([2; 20], &tree, &wanted, base, false).is_none());
+        let trees = Trees::new(vec![gathered]);
+        let held: Vec<_> =
+            trees.holding(&blob).iter().map(|(tree, name)| (*tree, trees.name(*name))).collect();
+        assert_eq!(held, [(0, &b"b"[..]), (1, b"b")]);
+        assert_eq!(trees.missing, [below]);
     }
 }

@@ -84,7 +84,7 @@ fn read<N>(
     let mut stream = stream.exactly(size);
     if size > STREAMED && kind == Kind::Blob {
         let data = Content::Stream(&mut stream);
-        worker(Object { id, kind, size, data, base: None, note: &mut None });
+        worker(Object { id, kind, size, data, base: None, note: None });
         return stream.into_failed().map_or(Ok(()), |failed| Err(format!("corrupt: {failed}")));
     }
     if size > MAX_OBJECT {
@@ -93,7 +93,7 @@ fn read<N>(
     let mut data = Vec::with_capacity(size as usize);
     stream.read_to_end(&mut data).map_err(corrupt)?;
     let data = Content::Bytes(&data);
-    worker(Object { id, kind, size, data, base: None, note: &mut None });
+    worker(Object { id, kind, size, data, base: None, note: None });
     Ok(())
 }
 

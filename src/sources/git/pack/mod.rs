@@ -41,8 +41,8 @@ pub(crate) struct Object<'a, N = ()> {
     /// The worker's note of the object that this one was rebuilt from, if it made one, and what was copied of that, in
     /// the order of this one.
     pub(crate) base: Option<(&'a N, &'a [Copied])>,
-    /// For the worker to note what will help with the objects that are rebuilt from this one.
-    pub(crate) note: &'a mut Option<N>,
+    /// For the worker to note what will help with the objects that are rebuilt from this one, if there are any.
+    pub(crate) note: Option<&'a mut Option<N>>,
 }
 
 /// Kinds of objects.

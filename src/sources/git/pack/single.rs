@@ -51,7 +51,7 @@ impl Single {
         }
         let size = object.len() as u64;
         let data = Content::Bytes(object);
-        worker(Object { id, kind, size, data, base: None, note: &mut None });
+        worker(Object { id, kind, size, data, base: None, note: None });
         Ok(())
     }
 }

@@ -191,7 +191,9 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
                 let base = done.as_ref().or(self.held.last());
                 let base = base.and_then(|held| Some((held.note.as_ref()?, &self.copies[..])));
                 let data = Content::Bytes(&object);
-                worker(Object { id, kind, size, data, base, note: &mut note });
+                let is_base = !children.is_empty();
+                let note = is_base.then_some(&mut note);
+                worker(Object { id, kind, size, data, base, note });
             }
         }
         self.spare.extend(done.map(|held| held.object));
@@ -256,6 +258,6 @@ pub(super) fn stream<N>(
     }
     let mut stream = Inflating::new(body).exactly(size);
     let data = Content::Stream(&mut stream);
-    worker(Object { id, kind: Kind::Blob, size, data, base: None, note: &mut None });
+    worker(Object { id, kind: Kind::Blob, size, data, base: None, note: None });
     stream.into_failed().map_or(Ok(()), |failed| Err(PackError::Stream(failed)))
 }
