@@ -130,7 +130,11 @@ impl<'t> Gathered<'t> {
             self.beside.sort_unstable();
             self.hits.extend(Hit::beside(&self.beside));
         }
-        for (index, at) in std::mem::take(&mut self.patterns) {
+        // The order in which they are met is not that of the text; where two rules take the same value, it must not
+        // decide which.
+        let mut patterns = std::mem::take(&mut self.patterns);
+        patterns.sort_unstable_by_key(|(index, at)| (*at, *index));
+        for (index, at) in patterns {
             match self.rules.pattern(index) {
                 Ok(pattern) => pattern.find(self.text, at, |range| {
                     self.keep(Some(Match { kind: Kind::Pattern(index), range }));

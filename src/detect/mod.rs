@@ -196,9 +196,9 @@ impl<'d> BlobScan<'d> {
     /// looked at if that one's traces are known.
     pub fn whole(&mut self, view: &View<'_>, inherited: &mut Inherited<'_>) {
         let (compiled, text) = (&self.detector.compiled, view.text());
-        let Some(traces) = signs::traces(compiled, text, inherited.base) else {
-            return self.window(view, 0..text.len(), true);
-        };
+        let is_kin = inherited.base.is_some() || inherited.own.is_some();
+        let traces = is_kin.then(|| signs::traces(compiled, text, inherited.base)).flatten();
+        let Some(traces) = traces else { return self.window(view, 0..text.len(), true) };
         let signs = traces.0.iter().copied().map(Sign::of);
         let found = matcher::matches_at(compiled, text, signs, |rule, message| {
             self.broken.entry(rule).or_insert(message);
