@@ -13,7 +13,7 @@ use super::silence::Judged;
 use super::suspects::Suspects;
 use super::{Ledger, Scan};
 use crate::model::blob::{ObjectId, Origin};
-use crate::model::coverage::{Coverage, Problem};
+use crate::model::coverage::{Coverage, Problem, ProblemKind};
 use crate::model::finding::{Class, Confidence, Finding, Fingerprint, PartKind};
 use crate::model::history::{History as Told, Reach, Sighting};
 use crate::model::secret::Secret;
@@ -54,6 +54,7 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
         progress.suspects.store(suspects.count.load(Relaxed), Relaxed);
     });
     let mut coverage = first.into_ledger().coverage;
+    let findings = suspects.take_findings();
     let (mut suspects, examples, below) = suspects.into_objects(history, scan);
     coverage.examples += examples;
     coverage.below_confidence += below;
@@ -67,6 +68,7 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
         for problem in unnamed {
             scan.problem(problem);
         }
+        keep_unplaced(findings, scan);
         return Vec::new();
     }
     log::debug!("history: read in {:.2?}", started.elapsed());
@@ -79,11 +81,27 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     let second = scan.with_sink(&joined);
     history.push_again(&placed, &second);
     scan.add(only_words(second.into_ledger()));
+    if scan.is_cancelled() {
+        keep_unplaced(findings, scan);
+        return Vec::new();
+    }
     scan.keep(joined.into_findings());
     let named = placed.iter().filter_map(|place| Some((place.order, place.origin.commit()?)));
     let in_order: BTreeMap<u32, String> =
         named.map(|(order, commit)| (order, commit.id.clone())).collect();
     in_order.into_values().collect()
+}
+
+/// Keeps what was found before the scan was interrupted, under the names of objects.
+fn keep_unplaced(findings: Vec<Judged>, scan: &Scan<'_>) {
+    if findings.is_empty() {
+        return;
+    }
+    let message = "interrupted: where findings stand was not looked up, nor whether that is excluded or a comment \
+                   allows them"
+        .to_owned();
+    scan.problem(Problem { path: None, kind: ProblemKind::Interrupted, message });
+    scan.keep(findings);
 }
 
 /// Takes the problems with blobs out of what was covered.
@@ -119,9 +137,17 @@ struct Joined<'p> {
     /// Whether examples are wanted, too.
     examples: bool,
     placed: HashMap<&'p Origin, &'p Placed>,
-    credentials: Mutex<HashMap<Fingerprint, Credential>>,
+    credentials: Mutex<HashMap<Identity, Credential>>,
     /// How long archives were unpacked: one that stands at many paths has no more time than one that stands at one.
     unpacked: Mutex<HashMap<ObjectId, Duration>>,
+}
+
+/// What tells credentials apart: two key IDs with the same secret are two, or one of them would be told of nowhere.
+pub(super) type Identity = (Fingerprint, Option<Fingerprint>);
+
+pub(super) fn identity(finding: &Finding) -> Identity {
+    let key_id = finding.parts.iter().find(|part| part.kind == PartKind::AccessKeyId);
+    (finding.credential, key_id.map(|part| Fingerprint::of_credential(&part.value)))
 }
 
 /// One credential, and all that is known of its places.
@@ -199,7 +225,7 @@ impl Sink for Joined<'_> {
                 continue;
             }
             let Some(placed) = self.placed.get(finding.origin.outermost()) else { continue };
-            let id = finding.credential;
+            let id = identity(&finding);
             let credential = Credential::new(finding, silenced_by, placed);
             match credentials.entry(id) {
                 std::collections::hash_map::Entry::Vacant(vacant) => {

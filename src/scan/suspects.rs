@@ -1,12 +1,12 @@
 //! The objects of a history that are worth looking up: those with something in them that is asked for, or that the name
 //! of a file could make so.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Scan;
-use super::history::Sink;
+use super::history::{Identity, Sink, identity};
 use super::silence::Judged;
 use crate::detect::TELLING_PATHS;
 use crate::model::blob::{ObjectId, Origin};
@@ -30,6 +30,9 @@ pub(super) struct Suspects {
 #[derive(Default)]
 struct Found {
     sure: BTreeSet<ObjectId>,
+    /// What was found in these, each credential once: all that there is to tell if the scan ends before its places are
+    /// known.
+    findings: HashMap<Identity, Judged>,
     /// The values of all parts that were found in these: wherever else one stands is a place of the same credential.
     values: HashSet<Fingerprint>,
     /// Objects with findings below the confidence that is wanted, and these; perhaps none, but something that the name
@@ -42,6 +45,12 @@ struct Found {
 impl Suspects {
     pub(super) fn new(examples: bool, wanted: Confidence) -> Self {
         Self { examples, wanted, found: Mutex::default(), count: AtomicU64::new(0) }
+    }
+
+    /// What is wanted of what was found so far, each credential once, under the name of an object that holds it.
+    pub(super) fn take_findings(&self) -> Vec<Judged> {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut found.findings).into_values().collect()
     }
 
     /// The objects to look up, in order; how many examples there are in others, and how many findings that no name of a
@@ -67,7 +76,8 @@ impl Suspects {
 impl Sink for Suspects {
     fn keep(&self, findings: Vec<Judged>) {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        for Judged { finding, .. } in findings {
+        for judged in findings {
+            let finding = &judged.finding;
             let Some(object) = finding.origin.object() else { continue };
             if finding.class == Class::Example && !self.examples {
                 found.examples.insert(finding.credential);
@@ -76,6 +86,7 @@ impl Sink for Suspects {
                 found.sure.insert(object);
                 let parts = finding.parts.iter();
                 found.values.extend(parts.map(|part| Fingerprint::of_credential(&part.value)));
+                found.findings.entry(identity(finding)).or_insert(judged);
             } else {
                 found.unsure.entry(object).or_default().insert(finding.credential);
             }

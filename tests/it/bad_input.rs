@@ -295,6 +295,27 @@ fn an_interrupt_ends_the_scan_of_a_tree() {
     assert!(run.json().is_object());
 }
 
+#[test]
+fn an_interrupt_ends_the_reading_of_a_history_with_what_was_found() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("keys", PAIR);
+    sandbox.git("add keys");
+    sandbox.git("commit --quiet -m keys");
+    let blob = sandbox.git("rev-parse HEAD:keys").trim().to_owned();
+    // Packs are read before loose objects, of which this one takes as long as it is held.
+    sandbox.git("gc --quiet");
+    let last = format!(".git/objects/ff/{}", "f".repeat(38));
+    sandbox.directory(".git/objects/ff");
+    fifo(&sandbox, &last);
+    let run = sandbox.keylint(["history", "--threads", "1"]).start();
+    let writer = once_read(&sandbox.path(&last));
+    run.signal("INT");
+    drop(writer);
+    let run = run.wait().expect(2).says("aws-long-term-credentials").says("interrupted");
+    run.says(&format!("<object {blob}>:2:21")).says("not looked up");
+}
+
 /// Whatever the first interrupt came to, the second one is the end.
 #[test]
 fn the_second_interrupt_ends_the_process() {

@@ -105,6 +105,18 @@ fn an_id_alone_belongs_to_the_pair_that_stands_elsewhere() {
 }
 
 #[test]
+fn two_ids_of_one_secret_are_both_told() {
+    let sandbox = repository();
+    let secret = "aws_secret_access_key = {{aws-secret-access-key:1}}\n";
+    let one = commit(&sandbox, "one", PAIR);
+    let two = commit(&sandbox, "two", &format!("{ID}{secret}"));
+    let alone = commit(&sandbox, "alone", secret);
+    let run = sandbox.run("history --format json").expect(1);
+    let first = vec![json!(["one", one, true, "ref", 1]), json!(["alone", alone, true, "ref", 1])];
+    assert_eq!(places(&run), [first, vec![json!(["two", two, true, "ref", 1])]]);
+}
+
+#[test]
 fn what_only_a_merge_brings_is_found() {
     let sandbox = repository();
     sandbox.git("checkout --quiet -b side");
@@ -428,15 +440,17 @@ fn plain_loop(repository: &Path, detector: &Detector) -> Values {
     found
 }
 
-/// What `keylint history` finds, of every confidence, examples included.
+/// What `keylint history` finds, of every confidence, examples included; archives stay closed, as in a plain loop.
 fn by_history(repository: &Path, detector: &Detector) -> Values {
-    let settings =
+    let mut settings =
         Settings { min_confidence: Confidence::Low, include_examples: true, ..Settings::default() };
+    settings.archives.unpack = false;
     let repository = Some(repository.to_owned());
     let inputs = [Input::History { repository, narrowing: Narrowing::default() }];
     let outcome = scan::run(&inputs, &settings, detector, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome.coverage.problems, []);
-    values(&outcome.findings)
+    // A plain loop knows nothing of comments.
+    values(outcome.findings.iter().chain(outcome.silenced.iter().map(|silenced| &silenced.finding)))
 }
 
 #[test]
@@ -453,9 +467,10 @@ fn findings_are_those_of_a_plain_loop_over_all_objects() {
     assert_eq!(expected.len(), 6, "{expected:?}");
 }
 
-/// `KEYLINT_REPOSITORIES=/a:/b cargo test --release --test it public -- --ignored`
+/// `KEYLINT_REPOSITORIES=/a:/b cargo test --release --test it public -- --ignored --nocapture`
 #[test]
 #[ignore = "takes large repositories that are not here"]
+#[allow(clippy::print_stdout, reason = "figures for people")]
 fn findings_are_those_of_a_plain_loop_over_public_repositories() {
     let repositories = std::env::var("KEYLINT_REPOSITORIES").expect("paths, with colons between");
     let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
@@ -464,6 +479,7 @@ fn findings_are_those_of_a_plain_loop_over_public_repositories() {
         let found = by_history(repository, &detector);
         // The name of a file may tell more; nothing may be told by less.
         let lost: Vec<_> = expected.difference(&found).collect();
+        println!("{}: {} values, {}", repository.display(), expected.len(), found.len());
         assert!(lost.is_empty(), "{}: {} values are lost", repository.display(), lost.len());
     }
 }

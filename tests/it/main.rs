@@ -5,6 +5,8 @@
     reason = "a test that cannot go on should panic; clippy.toml knows only #[test] itself"
 )]
 
+#[cfg(unix)]
+mod action; // the scan of `action.yml`, as GitHub runs it
 mod allow; // what a configuration and a policy say of findings
 mod bad_input; // input that cannot be read, or not whole, or should not be
 mod baseline; // what baselines know, and what their file looks like
@@ -19,9 +21,11 @@ mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
 mod history; // what `keylint history` reports, in repositories made by git itself
 mod hook; // hooks that keylint installs, in real commits and pushes
+mod index; // indexes of every kind, as the own reader of them sees them and as libgit2 does
 mod inline; // comments that silence: extents, reports, windows, encodings, changes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it
 mod migrate; // other tools' files carried over into keylint.toml
+mod missing; // what a history lacks, and what `keylint history` says of it
 mod notebooks; // cells, their lines, and their images
 mod objects; // every object of repositories of every kind, against what git lists
 mod pack; // packs and indexes that contradict themselves, are cut off, or have wrong bits

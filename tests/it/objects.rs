@@ -133,6 +133,25 @@ fn repositories_of_sha256_are_an_error() {
     assert!(probe::objects(&repository, 1).is_err());
     let complaint = "object ids are SHA-256, which keylint cannot read: nothing was scanned";
     sandbox.keylint(["history", repository.to_str().unwrap()]).run().expect(2).complains(complaint);
+    for line in ["history", "staged", "diff HEAD~1"] {
+        let run = sandbox.keylint(line.split(' ')).current_dir("made/repo").run();
+        run.expect(2).complains(complaint);
+    }
+}
+
+#[test]
+fn references_in_tables_are_an_error() {
+    let sandbox = Sandbox::new();
+    // Older versions of git know no such option.
+    let (is_known, ..) = sandbox.try_git("init --quiet --ref-format=reftable");
+    if !is_known {
+        sandbox.git("init --quiet");
+        sandbox.git("config core.repositoryFormatVersion 1");
+        sandbox.git("config extensions.refStorage reftable");
+    }
+    for line in ["history", "staged", "diff HEAD~1"] {
+        sandbox.run(line).expect(2).complains("references in reftables, which keylint cannot read");
+    }
 }
 
 /// While a push waits for its hooks, git has what it brings in a directory of its own.

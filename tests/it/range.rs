@@ -1,5 +1,7 @@
 //! `keylint diff` on repositories that git itself made.
 
+use std::fs;
+
 use serde_json::Value;
 
 use crate::harness::{Run, Sandbox};
@@ -281,4 +283,23 @@ fn excludes_limits_and_bare_repositories() {
     sandbox.run("diff start --max-file-size 10").expect(2).says("limit of 10 bytes");
     sandbox.git("clone --quiet --bare . bare");
     sandbox.keylint(["diff", "start"]).current_dir("bare").run().expect(1).says("vendor/keys:1:21");
+}
+
+#[test]
+fn modes_that_git_does_not_write_hide_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.git("commit --quiet --allow-empty -m first");
+    sandbox.write("keys", ID);
+    let blob = sandbox.git("hash-object -w keys").trim().to_owned();
+    let bytes = git2::Oid::from_str(&blob).unwrap();
+    let entries = ["100600 a", "123456 b", "107777 c"]
+        .map(|entry| [entry.as_bytes(), b"\0", bytes.as_bytes()].concat());
+    fs::write(sandbox.path("tree"), entries.concat()).unwrap();
+    let tree = sandbox.git("hash-object -t tree -w --literally tree").trim().to_owned();
+    let commit = sandbox.git(&format!("commit-tree -p HEAD -m odd {tree}")).trim().to_owned();
+    let run = sandbox.run(&format!("diff HEAD..{commit}")).expect(1);
+    for path in ["a", "b", "c"] {
+        assert!(run.stdout.contains(&format!("{path}:1:21")), "{run}");
+    }
 }

@@ -10,6 +10,37 @@ use crate::model::coverage::{LeftOut, Problem, ProblemKind};
 use crate::sources::filter::Filter;
 use crate::sources::{Visitor, Worker, over_limit};
 
+/// A file that differs from what was there before.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Change {
+    /// Where it stands now.
+    pub(super) path: PathBuf,
+    /// What kind of entry it is now.
+    pub(super) kind: Kind,
+    /// What it holds now.
+    pub(super) new: Oid,
+    /// What it held before; zero for a file that was not there.
+    pub(super) old: Oid,
+}
+
+/// What an entry of a tree or an index is, directories aside. Modes can be any number, and git2 panics at odd ones, so
+/// nothing is asked for a whole mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A file or a link: a blob.
+    File,
+    /// Another repository's commit.
+    Submodule,
+}
+
+impl Kind {
+    /// What kind of entry has this mode.
+    pub(super) fn of_mode(mode: u32) -> Self {
+        const TYPE: u32 = 0o170_000;
+        if mode & TYPE == u32::from(FileMode::Commit) { Self::Submodule } else { Self::File }
+    }
+}
+
 /// How changed files are scanned.
 pub struct Options {
     /// Whether findings anywhere in a changed file matter, or only those on lines that the change adds.
@@ -43,13 +74,13 @@ impl<'s> Changed<'s> {
 
     /// Pushes the blob `new`. What matters in it are the lines that none of `before` has, where zero stands for no
     /// file: there is one for each state that the change starts from.
-    pub(super) fn file(&mut self, origin: Origin, mode: FileMode, new: Oid, before: &[Oid]) {
+    pub(super) fn file(&mut self, origin: Origin, kind: Kind, new: Oid, before: &[Oid]) {
         // A mode that changes, or a file that only moves, adds nothing.
         if before.contains(&new) && !self.options.whole_files {
             return;
         }
         let path = origin.path().to_owned();
-        if mode == FileMode::Commit {
+        if kind == Kind::Submodule {
             return self.visitor.left_out(LeftOut::Submodule, 1, Some(&path));
         }
         if let Some(reason) = self.filter.check_file(&self.root, &path) {

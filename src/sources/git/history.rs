@@ -127,9 +127,7 @@ impl History {
                     let id = ObjectId(object.id);
                     let size = object.size;
                     read(size);
-                    if object.kind == Kind::Commit {
-                        missing.look_for_needs_of(&object, store);
-                    }
+                    missing.look_for_needs_of(&object, store);
                     let path = provisional_name(object.kind, id);
                     match max_file_size {
                         Some(limit) if size > limit && object.kind == Kind::Blob => {
@@ -159,7 +157,7 @@ impl History {
             let (path, message) = (Some(path.clone()), message.clone());
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }
-        missing.report(&self.repository, visitor);
+        missing.report(&self.repository, store, visitor);
     }
 
     /// Pushes these objects again, each under all of its places.

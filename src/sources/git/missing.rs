@@ -2,42 +2,75 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use git2::{Oid, Repository};
+use git2::Repository;
 
-use super::attribution::{Written, parse_id};
+use super::attribution::{References, Written, parse_id, tagged};
 use super::objects::Store;
-use super::pack::{Id, Object};
+use super::pack::{Id, Kind, Object};
 use crate::model::blob::{Content, ObjectId};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::sources::Visitor;
 
-/// Commits that lack something, and are named one by one.
+/// Objects and references that lack something, and are named one by one.
 const MAX_NAMED: usize = 20;
 
-/// Commits, each with what it names and the packs and loose objects do not have.
+/// The tree without entries. Git knows it without having it, and there is nothing to scan in it.
+const EMPTY_TREE: Id =
+    *b"\x4b\x82\x5d\xc6\x42\xcb\x6e\xb9\xa0\x60\xe5\x4b\xf8\xd6\x92\x88\xfb\xee\x49\x04";
+
+/// Commits and tags, each with what it names and the packs and loose objects do not have.
 #[derive(Default)]
-pub(super) struct Missing(Mutex<Vec<(ObjectId, ObjectId)>>);
+pub(super) struct Missing(Mutex<Vec<Lacking>>);
+
+/// An object that lacks another one.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Lacking {
+    role: Role,
+    id: ObjectId,
+    lacks: ObjectId,
+}
+
+/// What an object is to the one that lacks it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Tree,
+    Parent,
+    Tagged,
+}
 
 impl Missing {
-    /// Notes which parents of a commit are not there, and whether its tree is.
-    pub(super) fn look_for_needs_of<N>(&self, commit: &Object<'_, N>, store: &Store) {
+    /// Notes whether the tree and the parents of a commit are there, and whether what a tag is a tag of is.
+    pub(super) fn look_for_needs_of<N>(&self, object: &Object<'_, N>, store: &Store) {
         // Only blobs are ever streams.
-        let Content::Bytes(data) = commit.data else { return };
-        let written = Written::parse(commit.id, data);
-        let needs = written.iter().flat_map(Written::needs);
-        let lacking: Vec<_> = needs.filter(|id| !store.contains(id)).collect();
-        if !lacking.is_empty() {
-            let lacking = lacking.into_iter().map(|id| (ObjectId(commit.id), ObjectId(*id)));
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(lacking);
+        let Content::Bytes(data) = object.data else { return };
+        let note = |role, lacks: &Id| {
+            if !store.contains(lacks) && *lacks != EMPTY_TREE {
+                let lacking = Lacking { role, id: ObjectId(object.id), lacks: ObjectId(*lacks) };
+                self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lacking);
+            }
+        };
+        match object.kind {
+            Kind::Commit => {
+                if let Some(commit) = Written::parse(object.id, data) {
+                    note(Role::Tree, commit.tree());
+                    commit.parents().iter().for_each(|parent| note(Role::Parent, parent));
+                }
+            }
+            Kind::Tag => tagged(data).iter().for_each(|tagged| note(Role::Tagged, tagged)),
+            Kind::Tree | Kind::Blob => {}
         }
     }
 
-    /// Says what is missing.
-    pub(super) fn report(self, repository: &Repository, visitor: &dyn Visitor) {
+    /// Says what is missing of what was noted and of what references lead to.
+    pub(super) fn report(self, repository: &Repository, store: &Store, visitor: &dyn Visitor) {
         let say = |kind, message| visitor.problem(Problem { path: None, kind, message });
-        let shallow = shallow(repository);
+        let shallow = shallow(repository).unwrap_or_else(|error| {
+            say(ProblemKind::Unreadable, format!("the list of shallow commits: {error}"));
+            HashSet::new()
+        });
         if !shallow.is_empty() {
             let message = format!(
                 "the history is cut off at {} commits, as in a shallow clone: what came before was not scanned; `git \
@@ -46,42 +79,48 @@ impl Missing {
             );
             say(ProblemKind::Shallow, message);
         }
-        let partial = is_partial(repository);
-        if partial {
+        let References { list, unread } = References::of(repository);
+        for message in unread {
+            say(ProblemKind::Unreadable, message);
+        }
+        if is_partial(repository) {
             let message = "a partial clone: objects that it has not fetched were not scanned; a clone without \
                            `--filter` has them all"
                 .to_owned();
-            say(ProblemKind::Partial, message);
+            return say(ProblemKind::Partial, message);
         }
-        let mut lacking = 0;
         let mut missing = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        missing.retain(|one| one.role != Role::Parent || !shallow.contains(&one.id.0));
         missing.sort_unstable();
-        for (commit, lacks) in missing {
-            if partial || shallow.contains(&commit.0) || is_known_elsewhere(repository, lacks) {
-                continue;
-            }
-            lacking += 1;
-            if lacking <= MAX_NAMED {
-                let message = format!("commit {commit} names {lacks}, which is not there");
-                say(ProblemKind::Missing, message);
-            }
+        let of_objects = missing.into_iter().map(|Lacking { role, id, lacks }| match role {
+            Role::Tree | Role::Parent => format!("commit {id} names {lacks}, which is not there"),
+            Role::Tagged => format!("tag {id} names {lacks}, which is not there"),
+        });
+        let of_references = list.iter().filter(|(_, id)| !store.contains(id));
+        let of_references = of_references
+            .map(|(name, id)| format!("{name} leads to {}, which is not there", ObjectId(*id)));
+        let mut all = of_references.chain(of_objects);
+        for message in all.by_ref().take(MAX_NAMED) {
+            say(ProblemKind::Missing, message);
         }
-        if lacking > MAX_NAMED {
-            let more = lacking - MAX_NAMED;
-            say(ProblemKind::Missing, format!("{more} more commits name what is not there"));
+        let more = all.count();
+        if more > 0 {
+            let message = format!("{more} more commits, tags or references name what is not there");
+            say(ProblemKind::Missing, message);
         }
     }
 }
 
 /// Says which trees are named by others and are not there.
 pub(super) fn report_trees(missing: &[Id], repository: &Repository, visitor: &dyn Visitor) {
+    let missing: Vec<&Id> = missing.iter().filter(|id| **id != EMPTY_TREE).collect();
     if missing.is_empty() || is_partial(repository) {
         return;
     }
     let say =
         |message| visitor.problem(Problem { path: None, kind: ProblemKind::Missing, message });
     for id in missing.iter().take(MAX_NAMED) {
-        say(format!("tree {} is not there, though another one names it", ObjectId(*id)));
+        say(format!("tree {} is not there, though another one names it", ObjectId(**id)));
     }
     if missing.len() > MAX_NAMED {
         say(format!("{} more trees are not there", missing.len() - MAX_NAMED));
@@ -89,9 +128,12 @@ pub(super) fn report_trees(missing: &[Id], repository: &Repository, visitor: &dy
 }
 
 /// Commits whose parents were cut off.
-fn shallow(repository: &Repository) -> HashSet<Id> {
-    let list = fs::read(repository.commondir().join("shallow")).unwrap_or_default();
-    list.split(|byte| *byte == b'\n').filter_map(parse_id).collect()
+fn shallow(repository: &Repository) -> io::Result<HashSet<Id>> {
+    match fs::read(repository.commondir().join("shallow")) {
+        Ok(list) => Ok(list.split(|byte| *byte == b'\n').filter_map(parse_id).collect()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether a remote is promised to have what is missing.
@@ -105,10 +147,4 @@ fn is_partial(repository: &Repository) -> bool {
         Ok(promisors.next().is_some())
     };
     promised().unwrap_or(false)
-}
-
-/// Whether libgit2 knows an object that stands in no pack that the pack reader took.
-fn is_known_elsewhere(repository: &Repository, id: ObjectId) -> bool {
-    let id = Oid::from_bytes(&id.0);
-    id.and_then(|id| Ok(repository.odb()?.exists(id))).unwrap_or(false)
 }

@@ -4,6 +4,7 @@
 mod attribution;
 pub mod changed;
 pub mod history;
+mod index;
 mod inflate;
 mod missing;
 mod objects;
@@ -35,6 +36,25 @@ pub enum GitError {
         "the repository's object ids are SHA-256, which keylint cannot read: nothing was scanned"
     )]
     ObjectFormat,
+    /// Its references are kept in tables.
+    #[error(
+        "the repository keeps its references in reftables, which keylint cannot read: nothing was scanned"
+    )]
+    ReferenceFormat,
+    /// Its index is damaged.
+    #[error("the index cannot be read: it is corrupt")]
+    CorruptIndex,
+    /// Its index is in two parts.
+    #[error(
+        "the index is split, which keylint cannot read: `git update-index --no-split-index` puts it together"
+    )]
+    SplitIndex,
+    /// Its index leaves out directories that are not those of HEAD.
+    #[error(
+        "the index is sparse, and something is staged in a directory that it leaves out: `git sparse-checkout reapply \
+         --no-sparse-index` makes it whole"
+    )]
+    SparseIndex,
     /// It has no index, because it has no working tree.
     #[error("a bare repository has no index, so nothing is staged in it")]
     Bare,
@@ -116,6 +136,15 @@ impl GitError {
     fn while_(doing: &'static str) -> impl Fn(git2::Error) -> Self {
         move |error| Self::Git { doing, error }
     }
+
+    /// For an index that cannot be read: git marks what a reader has to know by extensions.
+    fn of_index(error: git2::Error) -> Self {
+        match error.message() {
+            message if message.contains("extension: 'link'") => Self::SplitIndex,
+            message if message.contains("extension: 'sdir'") => Self::SparseIndex,
+            _ => Self::while_("the index cannot be read")(error),
+        }
+    }
 }
 
 /// Opens the repository of the current directory, as git itself does: `GIT_DIR`, `GIT_INDEX_FILE` and the like, which
@@ -154,8 +183,9 @@ fn not_opened(error: git2::Error, missing: impl Fn() -> GitError) -> GitError {
     match error.code() {
         ErrorCode::NotFound => missing(),
         ErrorCode::Owner => GitError::Owner,
-        // libgit2 has no code for it.
+        // libgit2 has no codes for these.
         _ if error.message().contains("object format") => GitError::ObjectFormat,
+        _ if error.message().contains("extensions.refstorage") => GitError::ReferenceFormat,
         _ => GitError::while_("the repository cannot be opened")(error),
     }
 }

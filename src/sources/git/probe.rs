@@ -1,16 +1,20 @@
 //! What fuzz targets, benches and tests see of the readers of packs and loose objects. No API: it changes as they need.
 
+use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use git2::{Oid, Repository};
 use libdeflater::Decompressor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::changed::{self, Change};
+use super::index as staging;
 use super::inflate::{self, Inflating};
 use super::objects::{Store, Unread};
 use super::pack::{Index, Kind, Object, Pack, Single, delta, entry};
+use super::{GitError, staged};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
 
@@ -41,6 +45,36 @@ pub fn index(bytes: &[u8]) -> Option<(usize, usize)> {
     };
     index.is_intact();
     Some((index.len(), (0..index.len()).filter(is_found).count()))
+}
+
+/// Parses an index of what is staged, and returns how many entries it has.
+pub fn staged_index(bytes: &[u8]) -> Option<usize> {
+    Some(staging::Index::parse(bytes).ok()?.len())
+}
+
+/// What is staged: path, whether it is a file, and ids of what was there before and is now.
+pub type Staged = Vec<(PathBuf, bool, String, String)>;
+
+/// What is staged, first as the own reader of indexes sees it,
+/// if it does, and then as libgit2 does.
+pub fn staged(path: &Path) -> Result<(Option<Staged>, Staged), GitError> {
+    let repository = super::open_at(path)?;
+    let bytes = fs::read(repository.path().join("index")).unwrap_or_default();
+    let head = staged::head(&repository)?;
+    let own = match staging::Index::parse(&bytes) {
+        Ok(index) => index.changes_from(&repository, head.as_ref()),
+        Err(staging::Unread::Other) => None,
+        Err(staging::Unread::Corrupt) => return Err(GitError::CorruptIndex),
+    };
+    let index = repository.index().map_err(GitError::of_index)?;
+    let full = staged::compare(&repository, head.as_ref(), &index)?;
+    let plain = |changes: Vec<Change>| {
+        let plain = |one: Change| {
+            (one.path, one.kind == changed::Kind::File, one.old.to_string(), one.new.to_string())
+        };
+        changes.into_iter().map(plain).collect()
+    };
+    Ok((own.map(plain), plain(full)))
 }
 
 /// Inflates in both ways, and returns what they agree on. A stream that is cut off or has a wrong checksum is an error

@@ -8,12 +8,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use git2::{
-    Commit as GitCommit, Diff, DiffFindOptions, DiffOptions, FileMode, Oid, Repository, Signature,
-    Sort, Tree,
+    Commit as GitCommit, Diff, DiffFindOptions, DiffOptions, Oid, Repository, Signature, Sort, Tree,
 };
 
 use super::GitError;
-use super::changed::{Changed, Options, is_change, path_of};
+use super::changed::{Changed, Kind, Options, is_change, path_of};
 use super::revisions::{Revisions, Selection};
 use crate::model::blob::{Commit, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
@@ -89,7 +88,6 @@ struct Range<'s> {
 
 /// A file that differs from what it was in every parent.
 struct File {
-    mode: FileMode,
     id: Oid,
     /// What it was in each parent; zero where it was not.
     before: Vec<Oid>,
@@ -115,23 +113,29 @@ impl Range<'_> {
             self.visitor.problem(Problem { path: None, kind: ProblemKind::Shallow, message });
             return Ok(());
         }
-        for (path, file) in self.files(&commit)? {
+        let tree = commit.tree()?;
+        for (path, file) in self.files(&commit, &tree)? {
             if self.visitor.is_cancelled() {
                 break;
             }
-            let origin = Origin::Committed { path: path_of(&path), commit: Arc::clone(&named) };
-            self.changed.file(origin, file.mode, file.id, &file.before);
+            let path = path_of(&path);
+            let mode = tree.get_path(&path).map_or(0, |entry| entry.filemode().cast_unsigned());
+            let origin = Origin::Committed { path, commit: Arc::clone(&named) };
+            self.changed.file(origin, Kind::of_mode(mode), file.id, &file.before);
         }
         Ok(())
     }
 
     /// The files of a commit that differ from those of every parent, by path.
-    fn files(&self, commit: &GitCommit<'_>) -> Result<BTreeMap<Vec<u8>, File>, git2::Error> {
-        let tree = commit.tree()?;
+    fn files(
+        &self,
+        commit: &GitCommit<'_>,
+        tree: &Tree<'_>,
+    ) -> Result<BTreeMap<Vec<u8>, File>, git2::Error> {
         let mut diffs = if commit.parent_count() == 0 {
-            vec![self.diff(None, &tree)?]
+            vec![self.diff(None, tree)?]
         } else {
-            let parents = commit.parents().map(|parent| self.diff(Some(&parent.tree()?), &tree));
+            let parents = commit.parents().map(|parent| self.diff(Some(&parent.tree()?), tree));
             parents.collect::<Result<Vec<_>, _>>()?
         };
         let files = in_all(&diffs);
@@ -175,7 +179,7 @@ fn in_all(diffs: &[Diff<'_>]) -> BTreeMap<Vec<u8>, File> {
             let new = delta.new_file();
             let path = new.path_bytes().unwrap_or_default();
             if already == 0 {
-                let file = File { mode: new.mode(), id: new.id(), before: Vec::new() };
+                let file = File { id: new.id(), before: Vec::new() };
                 files.insert(path.to_owned(), file);
             }
             if let Some(file) = files.get_mut(path) {

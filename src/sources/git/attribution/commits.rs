@@ -37,10 +37,18 @@ impl Written {
         Some(Self { id, tree: tree?, parents, seconds })
     }
 
-    /// The objects that it needs: its tree and its parents.
-    pub(crate) fn needs(&self) -> impl Iterator<Item = &Id> {
-        std::iter::once(&self.tree).chain(&self.parents)
+    pub(crate) fn tree(&self) -> &Id {
+        &self.tree
     }
+
+    pub(crate) fn parents(&self) -> &[Id] {
+        &self.parents
+    }
+}
+
+/// The object that a tag is a tag of.
+pub(crate) fn tagged(tag: &[u8]) -> Option<Id> {
+    parse_id(tag.strip_prefix(b"object ")?.get(..40)?)
 }
 
 /// Forty digits of hex.
@@ -214,7 +222,7 @@ mod tests {
         );
         let commit = Written::parse([1; 20], text.as_bytes()).unwrap();
         assert_eq!(commit.seconds, 1_700_000_000);
-        assert_eq!(commit.needs().collect::<Vec<_>>(), [&[0xab; 20], &[0xab; 20]]);
+        assert_eq!((commit.tree, commit.parents), ([0xab; 20], vec![[0xab; 20]]));
         assert!(Written::parse([1; 20], b"author A <a@b> 1 +0000\n\n").is_none());
     }
 }

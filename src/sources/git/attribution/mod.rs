@@ -6,6 +6,7 @@
 mod commits;
 mod entries;
 mod places;
+mod references;
 mod tips;
 mod trees;
 
@@ -15,11 +16,11 @@ use std::sync::Mutex;
 use git2::Repository;
 use rayon::ThreadPool;
 
-pub(crate) use self::commits::Written;
-pub(super) use self::commits::parse_id;
 use self::commits::{Commits, Number};
+pub(crate) use self::commits::{Written, parse_id, tagged};
 use self::places::Finder;
 pub(crate) use self::places::Place;
+pub(crate) use self::references::References;
 use self::tips::Tips;
 use self::trees::{Gathered, Noted, Trees};
 use super::objects::{Store, Unread};
@@ -106,10 +107,7 @@ impl Gatherer<'_> {
                 }
             }
             Kind::Commit => self.thread.commits.extend(Written::parse(object.id, data)),
-            Kind::Tag => {
-                let target = data.strip_prefix(b"object ").and_then(|rest| rest.get(..40));
-                self.thread.tags.extend(target.and_then(parse_id).map(|id| (object.id, id)));
-            }
+            Kind::Tag => self.thread.tags.extend(tagged(data).map(|id| (object.id, id))),
             Kind::Blob => {}
         }
     }
@@ -155,9 +153,9 @@ impl Attribution {
         let mut tips = Tips::of(repository);
         tips.follow(&tags);
         let commits = Commits::new(written, &tips.kept);
-        // The commit itself is not read by libgit2, which may not be able to where the pack reader is.
-        let head = repository.head().ok().and_then(|head| head.target());
-        let head = head.and_then(|head| commits.number(&tips::id_of(head)?));
+        // Why there is none is among what could not be read of the references.
+        let head = references::head(repository).ok().flatten();
+        let head = head.and_then(|head| commits.number(&head));
         (Self { trees: Trees::new(gathered), commits, tips, scope, head }, unread)
     }
 

@@ -5,11 +5,14 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use git2::{Oid, Repository};
+use git2::Repository;
 
 use super::commits::parse_id;
+use super::references::{self, References, id_of};
 use crate::model::history::Reach;
+use crate::sources::git::GitError;
 use crate::sources::git::changed::path_of;
+use crate::sources::git::index::{Index, Unread};
 use crate::sources::git::pack::Id;
 
 /// An object that something keeps.
@@ -36,9 +39,9 @@ impl Tips {
     /// Asks the repository for its references, and reads their logs.
     pub(super) fn of(repository: &Repository) -> Self {
         let mut tips = Self::default();
-        if let Err(error) = tips.references(repository) {
-            tips.unread.push(format!("the references cannot be listed: {}", error.message()));
-        }
+        let References { list, unread } = References::of(repository);
+        tips.unread = unread;
+        tips.kept.extend(list.into_iter().map(|(name, id)| Tip { id, reach: reach(&name) }));
         let common = repository.commondir().to_owned();
         tips.worktree(repository.path());
         if common != repository.path() {
@@ -52,16 +55,10 @@ impl Tips {
 
     /// The paths in a directory, none if it is not there.
     fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
-        let listed = fs::read_dir(directory)
-            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-        match listed {
-            Ok(paths) => paths,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                self.unread.push(format!("{}: {error}", directory.display()));
-                Vec::new()
-            }
-        }
+        references::entries(directory).unwrap_or_else(|error| {
+            self.unread.push(error);
+            Vec::new()
+        })
     }
 
     /// What a file holds; nothing if it is not there.
@@ -81,6 +78,20 @@ impl Tips {
         if !path.exists() {
             return;
         }
+        let bytes = self.read(path);
+        match Index::parse(&bytes) {
+            Ok(index) => {
+                for (id, path) in index.blobs() {
+                    self.staged.entry(*id).or_default().push(path_of(path));
+                }
+                return;
+            }
+            Err(Unread::Other) => {}
+            Err(Unread::Corrupt) => {
+                let error = GitError::CorruptIndex;
+                return self.unread.push(format!("{}: {error}", path.display()));
+            }
+        }
         match git2::Index::open(path) {
             Ok(index) => {
                 for entry in index.iter() {
@@ -89,7 +100,8 @@ impl Tips {
                 }
             }
             Err(error) => {
-                self.unread.push(format!("{}: {}", path.display(), error.message()));
+                let error = GitError::of_index(error);
+                self.unread.push(format!("{}: {error}", path.display()));
             }
         }
     }
@@ -109,22 +121,8 @@ impl Tips {
         }
     }
 
-    fn references(&mut self, repository: &Repository) -> Result<(), git2::Error> {
-        for reference in repository.references()? {
-            let reference = reference?;
-            let name = reference.name_bytes();
-            let reach = reach(name);
-            // A symbolic reference leads to another one, which is listed, too.
-            self.kept.extend(reference.target().and_then(id_of).map(|id| Tip { id, reach }));
-        }
-        Ok(())
-    }
-
-    /// The HEAD of a working tree, if it is detached, its index, and the logs beside it.
+    /// The index of a working tree, and the logs beside it.
     fn worktree(&mut self, directory: &Path) {
-        let head = self.read(&directory.join("HEAD"));
-        let head = parse_id(head.trim_ascii());
-        self.kept.extend(head.map(|id| Tip { id, reach: Reach::Ref }));
         self.index(&directory.join("index"));
         let mut pending = vec![directory.join("logs")];
         while let Some(path) = pending.pop() {
@@ -156,14 +154,10 @@ impl Tips {
     }
 }
 
-fn reach(name: &[u8]) -> Reach {
+fn reach(name: &str) -> Reach {
     match name {
-        b"refs/stash" => Reach::Stash,
-        _ if name.starts_with(b"refs/notes/") => Reach::Notes,
+        "refs/stash" => Reach::Stash,
+        _ if name.starts_with("refs/notes/") => Reach::Notes,
         _ => Reach::Ref,
     }
-}
-
-pub(super) fn id_of(id: Oid) -> Option<Id> {
-    id.as_bytes().try_into().ok()
 }

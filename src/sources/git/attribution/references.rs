@@ -1,0 +1,131 @@
+//! What the references of a repository name, HEADs among them.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, Oid, Reference, Repository};
+
+use super::commits::parse_id;
+use crate::sources::git::pack::Id;
+
+/// The references of a repository.
+#[derive(Default)]
+pub(crate) struct References {
+    /// Names, and the objects that they lead to. Those that lead to other references are left out.
+    pub(crate) list: Vec<(String, Id)>,
+    /// What could not be read, in words.
+    pub(crate) unread: Vec<String>,
+}
+
+impl References {
+    /// Asks the repository for its references, and looks at the HEADs of all its working trees.
+    pub(crate) fn of(repository: &Repository) -> Self {
+        let mut references = Self::default();
+        if let Err(error) = references.listed(repository) {
+            references.unread.push(format!("the references cannot be listed: {}", error.message()));
+        }
+        let common = repository.commondir();
+        references.broken(common, PathBuf::from("refs"));
+        references.head(repository.path(), "HEAD");
+        if common != repository.path() {
+            references.head(common, "the main working tree's HEAD");
+        }
+        for worktree in references.entries(&common.join("worktrees")) {
+            let name = worktree.file_name().unwrap_or_default().to_string_lossy();
+            references.head(&worktree, &format!("worktrees/{name}/HEAD"));
+        }
+        if let Err(error) = head(repository) {
+            references.unread.push(error);
+        }
+        references
+    }
+
+    fn listed(&mut self, repository: &Repository) -> Result<(), git2::Error> {
+        for reference in repository.references()? {
+            let reference = reference?;
+            let name = String::from_utf8_lossy(reference.name_bytes()).into_owned();
+            self.list.extend(reference.target().and_then(id_of).map(|id| (name, id)));
+        }
+        Ok(())
+    }
+
+    /// Notes the files of references that hold none: libgit2 passes over them.
+    fn broken(&mut self, common: &Path, from: PathBuf) {
+        let mut pending = vec![from];
+        while let Some(name) = pending.pop() {
+            let path = common.join(&name);
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_dir() => {
+                    let entries = self.entries(&path);
+                    let names =
+                        entries.iter().filter_map(|entry| Some(name.join(entry.file_name()?)));
+                    pending.extend(names);
+                    continue;
+                }
+                Ok(_) => {}
+                // git packs references while others read them.
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) => {
+                    self.unread.push(format!("{}: {error}", name.display()));
+                    continue;
+                }
+            }
+            // Locks, and what file managers leave behind.
+            if !name.to_str().is_some_and(Reference::is_valid_name) {
+                continue;
+            }
+            match fs::read(&path) {
+                Ok(bytes) if parse_id(bytes.trim_ascii()).is_some() => {}
+                Ok(bytes) if bytes.starts_with(b"ref:") => {}
+                Ok(_) => self.unread.push(format!("{}: corrupt reference", name.display())),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => self.unread.push(format!("{}: {error}", name.display())),
+            }
+        }
+    }
+
+    /// The HEAD of a working tree, if it is detached.
+    fn head(&mut self, directory: &Path, name: &str) {
+        match fs::read(directory.join("HEAD")) {
+            Ok(bytes) => {
+                self.list.extend(parse_id(bytes.trim_ascii()).map(|id| (name.to_owned(), id)));
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => self.unread.push(format!("{name}: {error}")),
+        }
+    }
+
+    /// The paths in a directory, none if it is not there.
+    fn entries(&mut self, directory: &Path) -> Vec<PathBuf> {
+        entries(directory).unwrap_or_else(|error| {
+            self.unread.push(error);
+            Vec::new()
+        })
+    }
+}
+
+/// The commit that is checked out; none on an unborn branch. The commit itself is not read by libgit2, which may not be
+/// able to where the pack reader is.
+pub(super) fn head(repository: &Repository) -> Result<Option<Id>, String> {
+    match repository.head() {
+        Ok(head) => Ok(head.target().and_then(id_of)),
+        Err(error) if error.code() == ErrorCode::UnbornBranch => Ok(None),
+        Err(error) => Err(format!("HEAD cannot be read: {}", error.message())),
+    }
+}
+
+/// The paths in a directory, none if it is not there; or what went wrong, in words.
+pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
+    let listed = fs::read_dir(directory)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
+    match listed {
+        Ok(paths) => Ok(paths),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(format!("{}: {error}", directory.display())),
+    }
+}
+
+pub(super) fn id_of(id: Oid) -> Option<Id> {
+    id.as_bytes().try_into().ok()
+}
