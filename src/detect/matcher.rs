@@ -30,7 +30,7 @@ const MARGIN: usize = 64;
 /// How many bytes before a region signs of something wrapped in it may stand.
 const MARGIN_OF_HITS: usize = nested::BESIDE + MARGIN;
 
-/// What [`matches`] finds: values of the right form, sorted by place, and signs of something wrapped.
+/// What [`matches()`] finds: values of the right form, sorted by place, and signs of something wrapped.
 pub(crate) type Found = (Vec<Match>, Vec<Hit>);
 
 /// Finds every value that starts in `region` of `text`, sorted by place, and every sign of something wrapped there.
