@@ -45,19 +45,25 @@ pub(crate) fn matches(
     };
     let high = text.len().min(region.end.saturating_add(MARGIN));
     let mut patterns = Vec::new();
-    let (mut hits, mut beside) = (Vec::new(), Vec::new());
+    let (mut hits, mut in_pieces) = (Vec::new(), Vec::new());
     rules.prefilter(&text[low..high], |owner, at| match owner {
         Owner::KeyId => {
             let id = key_id(text, low + at);
             take(id.as_ref().and_then(|id| secret_after_slash(text, id.range.end)));
+            if looks_inside && id.is_some() {
+                hits.extend(Hit::of_lines_beside(text, low + at));
+            }
             take(id);
-            beside.push(low + at);
+            in_pieces.push(nested::beside(low + at));
         }
         Owner::SessionToken => {
             take(session_token(text, low + at));
-            beside.push(low + at);
+            in_pieces.push(nested::beside(low + at));
         }
         Owner::Probe(layer, back) => hits.extend(Hit::of_probe(layer, low + at, back)),
+        Owner::Piece(piece) => {
+            in_pieces.extend(piece.stretch(text, low + at));
+        }
         Owner::Pattern(index) => patterns.push((index, low + at)),
     });
     if rules.secret_keys() {
@@ -84,7 +90,7 @@ pub(crate) fn matches(
             });
             let slashes = memchr::memmem::find_iter(area, nested::SLASH_PROBE);
             hits.extend(slashes.filter_map(|at| Hit::of_probe(Layer::Escapes, low + at, 0)));
-            hits.extend(Hit::beside(&beside));
+            hits.extend(Hit::in_pieces(in_pieces));
         } else {
             for_each_run(&text[low..high], found);
         }

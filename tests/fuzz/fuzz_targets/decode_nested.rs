@@ -17,7 +17,7 @@ fuzz_target!(|input: (Vec<Piece<'_>>, u16, u16, u8)| {
     let at = usize::from(at) % text.len();
     let to = at + usize::from(to) % (text.len() - at + 1);
     let (_, layer, back) = PROBES[usize::from(probe) % PROBES.len()];
-    let mut hits: Vec<Hit> = Hit::beside(&[at]);
+    let mut hits: Vec<Hit> = Hit::in_pieces(vec![nested::beside(at)]);
     hits.extend(Hit::of_probe(layer, at, back));
     hits.extend(Hit::of_run(&text, at));
     hits.extend(Hit::of_file(&text, &(at..to)));
