@@ -335,7 +335,7 @@ impl<'d> BlobScan<'d> {
     /// Keeps what was seen of a value; the line cursor stands at its start.
     fn keep(&mut self, view: &View<'_>, seen: Wrapped, cell: Option<CellPlace>) {
         let text = view.text();
-        let Wrapped { inspected: one, outer, nth, value, layers } = seen;
+        let Wrapped { inspected: one, outer, nths, value, layers } = seen;
         let raw = &text[outer.clone()];
         let start = self.lines.position();
         let mut after = self.lines.clone();
@@ -344,7 +344,7 @@ impl<'d> BlobScan<'d> {
         self.candidates.push(Candidate {
             kind: one.kind,
             span,
-            spot: Spot { start: span.start, nth },
+            spot: Spot { start: span.start, nth: nths.start },
             wrapping: (!layers.is_empty()).then(|| Wrapping { layers, raw: Secret::new(raw) }),
             start,
             end: after.position(),

@@ -44,8 +44,8 @@ pub(super) struct Wrapped {
     pub(super) inspected: Inspected,
     /// Where it stands in the window's text.
     pub(super) outer: Range<usize>,
-    /// Tells it apart from others that came from the same place.
-    pub(super) nth: u64,
+    /// Tells it apart from others that came from the same place: the offsets in what was decoded from there.
+    pub(super) nths: Range<u64>,
     pub(super) value: Secret,
     /// What was undone, the outermost layer first; nothing for a value in clear.
     pub(super) layers: Vec<Layer>,
@@ -61,12 +61,14 @@ pub(super) fn merge(
     all.extend(plain.map(|inspected| {
         let outer = inspected.range.clone();
         let value = Secret::new(&text[outer.clone()]);
-        Wrapped { inspected, outer, nth: 0, value, layers: Vec::new() }
+        Wrapped { inspected, outer, nths: 0..1, value, layers: Vec::new() }
     }));
     let role = |one: &Wrapped| one.inspected.kind.role();
     let place = |one: &Wrapped| (one.outer.start, std::cmp::Reverse(one.outer.end));
     all.sort_by(|one, other| {
-        let key = |one: &Wrapped| (place(one), role(one), one.layers.len(), one.nth);
+        let longest = |one: &Wrapped| std::cmp::Reverse(one.value.len());
+        let key =
+            |one: &Wrapped| (place(one), role(one), one.nths.start, longest(one), one.layers.len());
         key(one).cmp(&key(other)).then_with(|| one.value.cmp(&other.value))
     });
     // Of what was decoded in two ways the one that got further is kept, however many layers the other took.
@@ -75,25 +77,40 @@ pub(super) fn merge(
             && role(one) == role(kept)
             && kept.value.expose().starts_with(one.value.expose())
     });
-    // The furthest end, by depth, of all that start before, or at the same place and end later.
-    let mut ends = [0; MAX_DEPTH + 1];
-    let is_part: Vec<bool> = all
+    let mut is_part = are_parts(&all, |one| one.outer.clone()).into_iter();
+    all.retain(|_| !is_part.next().unwrap_or_default());
+    let mut is_part = all
         .chunk_by(|one, next| one.outer == next.outer)
-        .flat_map(|here| {
-            let is_part = |one: &Wrapped| {
-                ends[one.layers.len() + 1..].iter().any(|end| *end >= one.outer.end)
-            };
-            let parts: Vec<bool> = here.iter().map(is_part).collect();
-            for one in here {
-                let end = &mut ends[one.layers.len()];
-                *end = one.outer.end.max(*end);
-            }
-            parts
-        })
-        .collect();
-    let mut is_part = is_part.into_iter();
+        .flat_map(|here| are_parts(here, |one| one.nths.clone()))
+        .collect::<Vec<bool>>()
+        .into_iter();
     all.retain(|_| !is_part.next().unwrap_or_default());
     all
+}
+
+/// Which of `all` lie within one that is wrapped deeper, but not at the very same place, by their ranges.
+fn are_parts<T: Ord + Copy>(all: &[Wrapped], range: impl Fn(&Wrapped) -> Range<T>) -> Vec<bool> {
+    let key = |index: &usize| {
+        let Range { start, end } = range(&all[*index]);
+        (start, std::cmp::Reverse(end))
+    };
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(key);
+    let mut are_parts = vec![false; all.len()];
+    // The furthest end, by depth, of all that start before, or at the same place and end later.
+    let mut ends: [Option<T>; MAX_DEPTH + 1] = [None; MAX_DEPTH + 1];
+    for here in order.chunk_by(|one, next| key(one) == key(next)) {
+        let last = Some(range(&all[here[0]]).end);
+        for index in here {
+            let deeper = &ends[all[*index].layers.len() + 1..];
+            are_parts[*index] = deeper.iter().any(|end| *end >= last);
+        }
+        for index in here {
+            let end = &mut ends[all[*index].layers.len()];
+            *end = last.max(*end);
+        }
+    }
+    are_parts
 }
 
 /// A text and the way back from it to the window's.
@@ -362,12 +379,13 @@ impl Explorer<'_> {
         self.link(view, &inspected, table);
         for one in inspected {
             if frame.core.contains(&one.range.start) && is_new(&one.range) {
-                let (outer, nth) = frame.outer(&one.range);
+                let (outer, first) = frame.outer(&one.range);
+                let (_, last) = frame.outer(&(one.range.end - 1..one.range.end));
                 let value = Secret::new(&frame.text[one.range.clone()]);
                 self.seen.push(Wrapped {
                     inspected: one,
                     outer,
-                    nth,
+                    nths: first..last.max(first) + 1,
                     value,
                     layers: frame.layers.clone(),
                 });
