@@ -42,8 +42,16 @@ const EXCEPTIONS: [(&str, &str, &str); 7] = [
     ("qp of base64-url", "other/asterisk.conf", CUT_AND_URL),
     ("qp of base64-url", "xml/lambda_env.plist", CUT_AND_URL),
     ("qp of base64-url", "session/triplets/three.env", CUT_AND_URL),
-    ("qp of base64", "session/triplets/three.env", "of a token cut in pieces, one is as good a token"),
-    ("qp of base64-lines", "json/codepipeline_job.json", "lines of one digit, each behind a soft break"),
+    (
+        "qp of base64",
+        "session/triplets/three.env",
+        "of a token cut in pieces, one is as good a token",
+    ),
+    (
+        "qp of base64-lines",
+        "json/codepipeline_job.json",
+        "lines of one digit, each behind a soft break",
+    ),
 ];
 
 const CUT_AND_URL: &str = "runs that `-` ends are too short to tell a soft break from an operator";
