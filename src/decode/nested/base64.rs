@@ -140,7 +140,9 @@ impl Lines {
             digits.line(text, from..line.end);
         }
         let end = digits.finish();
-        let start = digits.first.unwrap_or(at);
+        let Some(start) = digits.first else {
+            return Decoded { range: at..at, text: Vec::new(), map: Map::default() };
+        };
         // What fills up the last group belongs to it.
         let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
         Decoded { range: start..end + padding, text: digits.text, map: digits.map }
@@ -294,6 +296,12 @@ mod tests {
         let text = format!("data_{}-x", encode(b"some text of thirty characters"));
         let (decoded, _) = decode(text.as_bytes(), 5, Extent::Whole);
         assert_eq!(decoded.unwrap().text, b"some text of thirty characters");
+    }
+
+    #[test]
+    fn nothing_comes_of_what_is_no_digit() {
+        let (decoded, _) = decode(b"x: [FLSU", 3, Extent::Around);
+        assert_eq!(decoded.unwrap().range, 3..3);
     }
 
     proptest! {
