@@ -172,23 +172,24 @@ struct View<'v> {
 
 impl View<'_> {
     /// Whether this view tells more of two values and what stands between them than the text around does: it shows
-    /// one of them first, or something between them is wrapped, in a mail or in a string that holds both.
+    /// one of them first, or something between them is wrapped, in a mail or in a string that holds both. What is
+    /// encoded whole says nothing of the text around it, nor that of it.
     fn tells_more(&self, first: &Range<usize>, second: &Range<usize>) -> bool {
         let Some((map, outer)) = self.frame.up else { return false };
+        let may_hold_both = match self.layer {
+            Layer::QuotedPrintable => |_: &[u8]| true,
+            Layer::Escapes | Layer::Entities | Layer::Percent => {
+                |between: &[u8]| memchr::memchr(b'\n', between).is_none()
+            }
+            _ => return false,
+        };
         if (self.is_new)(first) || (self.is_new)(second) {
             let glued = first.start.saturating_sub(LONGEST_ESCAPE);
             let last = second.end.min(self.frame.text.len() - 1);
             return self.has_value(&map.source(&(glued..last + 1)).range);
         }
         let between = map.source(first).range.end..map.source(second).range.start;
-        self.has_value(&between)
-            && match self.layer {
-                Layer::QuotedPrintable => true,
-                Layer::Escapes | Layer::Entities | Layer::Percent => {
-                    memchr::memchr(b'\n', &outer.text[between]).is_none()
-                }
-                _ => false,
-            }
+        self.has_value(&between) && may_hold_both(&outer.text[between])
     }
 
     /// Whether one of the values that the view was made for lies in a range of the text around. Others may be in reach
