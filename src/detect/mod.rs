@@ -25,7 +25,7 @@ mod signs;
 mod validate;
 mod wrapped;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -235,13 +235,14 @@ impl<'d> BlobScan<'d> {
                 floors: self.detector.floors,
                 sections: Sections::default(),
             };
-            let mut seen = self.look_inside(view, &core, &hits, table.as_ref(), &mut ids);
+            let (mut seen, overruled) =
+                self.look_inside(view, &core, &hits, table.as_ref(), &mut ids);
             seen.retain(|one| !cells.is_in_image(one.outer.start));
             ids.push(Ids { layers: Vec::new(), starts: starts_of_ids(&found) });
             let room = self.room().saturating_sub(seen.len());
             let inspected = self.inspect(text, &found, &core, surrounds, &ids, room);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
-            self.link(view, &inspected, &core, rows);
+            self.link(view, &inspected, &core, rows, &overruled);
             let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
             for one in wrapped::merge(text, plain, seen) {
                 self.value_bytes += one.value.len();
@@ -312,9 +313,9 @@ impl<'d> BlobScan<'d> {
         hits: &[Hit],
         table: Option<&Table>,
         ids: &mut Vec<Ids>,
-    ) -> Vec<Wrapped> {
+    ) -> (Vec<Wrapped>, HashMap<(Spot, Spot), usize>) {
         if hits.is_empty() {
-            return Vec::new();
+            return Default::default();
         }
         let mut explorer = Explorer {
             compiled: &self.detector.compiled,
@@ -327,38 +328,40 @@ impl<'d> BlobScan<'d> {
             seen: Vec::new(),
             ids,
             links: Vec::new(),
+            overruled: HashMap::new(),
             depends_on_path: false,
             over_limit: false,
         };
         explorer.explore(&Frame::outermost(view.text(), core), hits, table);
         self.nested_over_limit |= explorer.over_limit;
         self.depends_on_path |= explorer.depends_on_path;
-        self.links.append(&mut explorer.links);
-        let mut seen = explorer.seen;
+        self.links.extend(explorer.best_links());
+        let Explorer { mut seen, overruled, .. } = explorer;
         let room = self.room();
         self.over_limit |= seen.len() > room;
         seen.truncate(room);
-        seen
+        (seen, overruled)
     }
 
-    fn link(&mut self, view: &View<'_>, inspected: &[Inspected], core: &Range<usize>, rows: Rows) {
-        let ends: Vec<End<'_>> = inspected
-            .iter()
-            .filter_map(|one| {
-                let name = one.context.name.as_ref().map(|(name, _)| name);
-                Some(End { role: one.kind.role()?, range: one.range.clone(), name })
-            })
-            .collect();
-        self.links.extend(links(view.text(), &ends, core, rows, |range| Spot {
-            start: view.original(range.start),
-            nth: 0,
-        }));
+    /// Links values in clear, but for pairs of which views tell more.
+    fn link(
+        &mut self,
+        view: &View<'_>,
+        inspected: &[Inspected],
+        core: &Range<usize>,
+        rows: Rows,
+        overruled: &HashMap<(Spot, Spot), usize>,
+    ) {
+        let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
+        let spot = |range: &Range<usize>| Spot { start: view.original(range.start), nth: 0 };
+        let all = links(view.text(), &ends, core, rows, spot).into_iter();
+        self.links.extend(all.filter(|link| !overruled.contains_key(&(link.first, link.second))));
     }
 
     /// Keeps what was seen of a value; the line cursor stands at its start.
     fn keep(&mut self, view: &View<'_>, seen: Wrapped, cell: Option<CellPlace>) {
         let text = view.text();
-        let Wrapped { inspected: one, outer, nth, value, layers } = seen;
+        let Wrapped { inspected: one, outer, nths, value, layers } = seen;
         let raw = &text[outer.clone()];
         let start = self.lines.position();
         let mut after = self.lines.clone();
@@ -367,7 +370,7 @@ impl<'d> BlobScan<'d> {
         self.candidates.push(Candidate {
             kind: one.kind,
             span,
-            spot: Spot { start: span.start, nth },
+            spot: Spot { start: span.start, nth: nths.start },
             wrapping: (!layers.is_empty()).then(|| Wrapping { layers, raw: Secret::new(raw) }),
             start,
             end: after.position(),
