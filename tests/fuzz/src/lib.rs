@@ -6,9 +6,10 @@ use keylint::rules::placeholder::{Kind, value};
 use keylint::unpack::Format;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 
+#[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../../it/containers.rs"]
-#[expect(dead_code, reason = "tests make more than is fuzzed")]
 mod containers;
+#[allow(dead_code, reason = "the tests need more of it")]
 #[path = "../../it/encodings.rs"]
 mod encodings;
 
