@@ -20,7 +20,10 @@ pub enum Piece {
 }
 
 /// Literals to look for. Where they stand alone they say nothing; see [`Piece::stretch`].
-pub const PIECES: [(&[u8], Piece); 11] = [
+///
+/// Of names those parts are taken that the search for all literals together can bear: with `ecret_`, say, it goes over
+/// source code at half the speed.
+pub const PIECES: [(&[u8], Piece); 10] = [
     (b"KIA", Piece::Tail),
     (b"SIA", Piece::Tail),
     (b"\"IA", Piece::Tail),
@@ -28,10 +31,9 @@ pub const PIECES: [(&[u8], Piece); 11] = [
     (b"\nIA", Piece::Tail),
     (b"AKI", Piece::Head),
     (b"ASI", Piece::Head),
-    (b"ecret_", Piece::Name),
     (b"ECRET_", Piece::Name),
-    (b"ecretA", Piece::Name),
-    (b"ecretK", Piece::Name),
+    (b"t_access_k", Piece::Name),
+    (b"tAccessK", Piece::Name),
 ];
 
 impl Piece {
@@ -83,13 +85,13 @@ mod tests {
             "AK=\nIAQ",
             "A=\r\nSIA2",
             "AKI\\\n    A",
-            "secret_key = 'abc' + 'def'",
+            "secret_access_key = 'abc' + 'def'",
             "SecretAccessKey: \"a\"\n  \"b\"",
         ] {
             assert!(is_piece(text), "{text}");
         }
         for text in
-            ["AKIAQ", "BASIC", "NOKIA 3310", "\"IAm", "'BASIS'", "secret_key = 'abc', 'def'"]
+            ["AKIAQ", "BASIC", "NOKIA 3310", "\"IAm", "'BASIS'", "secret_access_key = 'abc', 'def'"]
         {
             assert!(!is_piece(text), "{text}");
         }
