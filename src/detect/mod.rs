@@ -12,6 +12,7 @@ pub mod check;
 mod compile;
 mod conclude;
 mod context;
+mod detector;
 mod excerpt;
 mod expiry;
 mod inspect;
@@ -28,18 +29,17 @@ mod wrapped;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::candidate::{Candidate, Kind, Spot, Wrapping};
 use self::cells::Cells;
-use self::compile::{Compiled, Probes};
 use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
 pub use self::context::path::TELLING_PATHS;
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
+pub use self::detector::Detector;
 use self::excerpt::excerpt;
-use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
+use self::inspect::{Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::{Found, Match};
 use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
@@ -53,8 +53,6 @@ use crate::model::notebook::CellPlace;
 use crate::model::secret::Secret;
 use crate::model::span::{LineCursor, Span};
 use crate::model::traces::Inherited;
-use crate::rules::load::RuleSet;
-use crate::rules::schema::Matcher;
 
 /// Text before a window's core that its detection may look at, in bytes.
 pub const MARGIN_BEFORE: usize = 24 * 1024;
@@ -73,47 +71,6 @@ pub const MAX_VALUE_BYTES: usize = 8 << 20;
 /// Runs of 40 characters without any context that are kept of one blob. Data may hold any number of them, and alone
 /// they are of low confidence.
 pub const MAX_LONE_RUNS: usize = 2_000;
-
-/// All rules of a run, ready to be matched against blobs from many threads.
-pub struct Detector {
-    rules: Arc<RuleSet>,
-    compiled: Compiled,
-    floors: Floors,
-    now: Option<i64>,
-}
-
-impl Detector {
-    /// Prepares `rules` for matching. Patterns are compiled when a keyword of theirs is first met. Expiry times are
-    /// not judged until [`at`](Self::at) says what time it is.
-    pub fn new(rules: Arc<RuleSet>) -> Self {
-        let floor = |matcher| {
-            rules.by_matcher(matcher).and_then(|(_, rule)| rule.min_entropy).unwrap_or(0.0)
-        };
-        let floors = Floors {
-            key_id: floor(Matcher::AwsAccessKeyId),
-            secret: floor(Matcher::AwsSecretAccessKey),
-        };
-        Self { compiled: Compiled::new(&rules, Probes::On), floors, rules, now: None }
-    }
-
-    /// Takes texts as they stand: nothing that is escaped, encoded or written in pieces is looked into.
-    #[must_use]
-    pub fn without_decoding(self) -> Self {
-        Self { compiled: Compiled::new(&self.rules, Probes::Off), ..self }
-    }
-
-    /// Judges expiry times that stand beside temporary credentials by `now`.
-    #[must_use]
-    pub fn at(mut self, now: SystemTime) -> Self {
-        self.now = now.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs().cast_signed());
-        self
-    }
-
-    /// The rules this detector looks for.
-    pub fn rules(&self) -> &RuleSet {
-        &self.rules
-    }
-}
 
 /// What came of one blob.
 #[derive(Debug, Default)]
