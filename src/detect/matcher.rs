@@ -119,7 +119,12 @@ impl<'t> Gathered<'t> {
                 let first = if at == self.low { at.saturating_sub(nested::LONGEST) } else { at };
                 let cut = text[first..at].iter().rev();
                 let before = cut.take_while(|byte| is_base64_class(**byte)).count();
-                self.hits.extend(Hit::of_run(text, at - before));
+                match Hit::of_run(text, at - before).map(|hit| hit.stretch().ok_or(hit)) {
+                    // Every line of a mail gives such a stretch, each far into those that follow.
+                    Some(Ok(stretch)) => self.in_pieces.push(stretch),
+                    Some(Err(hit)) => self.hits.push(hit),
+                    None => {}
+                }
             }
             Sign::Slash => self.hits.extend(Hit::of_probe(Layer::Escapes, at, 0)),
         }

@@ -74,6 +74,7 @@ pub(super) fn merge(
     // Of what was decoded in two ways the one that got further is kept, however many layers the other took.
     all.dedup_by(|one, kept| {
         one.outer.start == kept.outer.start
+            && one.nths.start < kept.nths.end
             && role(one) == role(kept)
             && kept.value.expose().starts_with(one.value.expose())
     });
@@ -188,8 +189,9 @@ impl View<'_> {
             let last = second.end.min(self.frame.text.len() - 1);
             return self.has_value(&map.source(&(glued..last + 1)).range);
         }
+        // One may lie in the other: an ID between the slashes of a token.
         let between = map.source(first).range.end..map.source(second).range.start;
-        self.has_value(&between) && may_hold_both(&outer.text[between])
+        self.has_value(&between) && outer.text.get(between).is_some_and(may_hold_both)
     }
 
     /// Whether one of the values that the view was made for lies in a range of the text around. Others may be in reach

@@ -24,7 +24,8 @@ use crate::sources::git::history::{History, Placed, provisional};
 
 /// Takes the findings of blobs in place of the ledger.
 pub(super) trait Sink: Sync {
-    /// Takes the findings of one blob with the comments that silence them, of every confidence and class. There is at least one.
+    /// Takes the findings of one blob with the comments that silence them, of every confidence and class. There is at
+    /// least one.
     fn keep(&self, findings: Vec<Judged>);
 
     /// Says that the name of a file may make more of it than there was without one.

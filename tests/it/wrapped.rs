@@ -12,6 +12,7 @@ use keylint::decode::nested::LONGEST;
 use keylint::detect::Detector;
 use keylint::model::finding::PartKind;
 use keylint::rules::load::RuleSet;
+use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input};
 
 use crate::corpus::{Encoding, Fixture, fixtures};
@@ -172,4 +173,51 @@ fn in_two() -> Vec<(String, Vec<Encode>)> {
 #[test]
 fn whatever_is_wrapped_twice_is_found() {
     check(&in_two(), TWICE, 20);
+}
+
+/// What is found in a text as it stands, and in what is made of it.
+fn found_in(files: &[(&str, Vec<u8>)]) -> BTreeMap<PathBuf, BTreeSet<Bare>> {
+    let files: Vec<_> =
+        files.iter().map(|(path, bytes)| (PathBuf::from(path), bytes.clone())).collect();
+    scan(&files)
+}
+
+#[test]
+fn parts_that_lie_in_each_other_beside_an_escape_end_no_scan() {
+    let pair =
+        "id = {{aws-access-key-id:1}}\naws_secret_access_key = {{aws-secret-access-key:1}}\n";
+    let filler = "Ab1x".repeat(15);
+    let in_token =
+        format!("\"IQoJb3JpZ2luX2VjE{filler}/{{{{aws-access-key-id:2}}}}/{filler}{{\\x3d\"");
+    let in_secret = "aws_secret_access_key = \"q7Zk/{{aws-access-key-id:2}}/Ab1xCd2yEf3zGh{\\x3d\"";
+    let text = |more: &str| expand(&format!("{pair}{more}\n")).0.into_bytes();
+    let found = found_in(&[("token", text(&in_token)), ("secret", text(in_secret))]);
+    let pair = &found_in(&[("plain", text(""))])[Path::new("plain")];
+    for (path, found) in found {
+        assert!(found.is_superset(pair), "{}", path.display());
+    }
+}
+
+#[test]
+fn a_value_that_stands_twice_in_what_is_packed_is_linked_at_both_places() {
+    let filler = "a line of something else\n".repeat(400);
+    let text = |number: u32| {
+        format!("{{{{aws-access-key-id:1}}}} {{{{aws-secret-access-key:{number}}}}}\n")
+    };
+    let text = expand(&format!("{}{filler}{}", text(1), text(2))).0.into_bytes();
+    let found = found_in(&[("plain", text.clone()), ("packed", gzip_base64(&text))]);
+    assert_eq!(found[Path::new("plain")].len(), 2);
+    assert_eq!(found[Path::new("plain")], found[Path::new("packed")]);
+}
+
+/// Each line is the sign of a mail, and of what may be wrapped in the next 12 KiB of it.
+#[test]
+fn a_long_mail_is_searched_whole() {
+    let line =
+        |number: u32| format!("{}=\n", format!("{number:x}Zb3Yc1Xd").repeat(9)[..75].to_owned());
+    let mut text: String = (1_000_000..1_010_000).map(line).collect();
+    text.push_str("\nid {{aws-access-key-id:1}} secret {{aws-secret-access-key:1}}\n");
+    let text = expand(&text).0.into_bytes();
+    let found = found_in(&[("mail", text)]);
+    assert_eq!(found[Path::new("mail")].len(), 1);
 }

@@ -137,6 +137,12 @@ impl Hit {
         }
     }
 
+    /// The stretch of text in which what it is a sign of may stand anywhere, for [`in_pieces`](Self::in_pieces).
+    pub fn stretch(&self) -> Option<Range<usize>> {
+        let Kind::UpTo(end) = self.kind else { return None };
+        Some(self.at..end)
+    }
+
     /// Whether it gives the whole of a run, or nothing.
     pub fn is_of_run(&self) -> bool {
         self.kind == Kind::Run

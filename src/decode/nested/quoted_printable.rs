@@ -1,7 +1,7 @@
 //! Quoted-printable as mails have it: soft line breaks, and the signs that are written as numbers.
 //!
-//! Letters and digits are left, for they are never escaped, and only capitals are read, as every encoder writes them: in `KEY=2Fab` the sign
-//! may well be an operator.
+//! Letters and digits are left, for they are never escaped, and only capitals are read, as every encoder writes them: in
+//! `KEY=2Fab` the sign may well be an operator.
 
 use std::ops::Range;
 
