@@ -180,11 +180,13 @@ pub fn boundary(window: &[u8], at: usize, encoding: Encoding) -> usize {
         }
         Encoding::Utf16Le | Encoding::Utf16Be => {
             let at = at - at % 2;
-            let is_low = at >= 2
-                && window
-                    .get(at..at + 2)
-                    .is_some_and(|pair| (0xdc00..0xe000).contains(&unit(pair, encoding)));
-            if is_low { at - 2 } else { at }
+            let halves = at.checked_sub(2).and_then(|before| window.get(before..at + 2));
+            // A second half behind anything but a first one stands by itself.
+            let is_within = halves.is_some_and(|halves| {
+                (0xd800..0xdc00).contains(&unit(&halves[..2], encoding))
+                    && (0xdc00..0xe000).contains(&unit(&halves[2..], encoding))
+            });
+            if is_within { at - 2 } else { at }
         }
         Encoding::Utf32Le | Encoding::Utf32Be => at - at % 4,
     }
@@ -327,6 +329,18 @@ mod tests {
             let range = view.text_range(0..cut);
             let part = View::new(&bytes[..cut], 0, encoding);
             prop_assert_eq!(&view.text()[range], part.text());
+        }
+    }
+
+    #[test]
+    fn halves_of_characters_are_kept_together_and_others_are_not() {
+        let units = [0xd83d_u16, 0xde00, 0xde00, 0xd83d, 0xd83d, 0xde00];
+        let window: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
+        let cuts = [0, 2, 4, 6, 8, 10, 12].map(|at| boundary(&window, at, Encoding::Utf16Le));
+        assert_eq!(cuts, [0, 0, 4, 6, 8, 8, 12]);
+        let view = View::new(&window, 0, Encoding::Utf16Le);
+        for cut in cuts {
+            assert_eq!(view.original(view.text_range(0..cut).end), cut as u64);
         }
     }
 
