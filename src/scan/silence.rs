@@ -147,11 +147,12 @@ pub fn apply(outcome: &mut Outcome, suppressions: &mut Suppressions, settings: &
     let mut places = Places::new(outcome.repository.as_deref());
     let mut added = Added { by_path: &outcome.added, texts: HashMap::new() };
     for mut finding in std::mem::take(&mut outcome.findings) {
-        let Say { silenced_by, expired } = ask(&finding, suppressions, &mut places);
+        let Say { silenced_by, expired, partly } = ask(&finding, suppressions, &mut places);
         for entry in expired {
             finding.notes.push(Evidence::new(returned(&entry)));
         }
         let Some(mut by) = silenced_by else {
+            finding.notes.extend(partly.map(|entry| Evidence::new(left_bare(&entry))));
             outcome.findings.push(finding);
             continue;
         };
@@ -186,6 +187,7 @@ fn ask(finding: &Finding, suppressions: &mut Suppressions, places: &mut Places) 
     for (say, _) in all {
         whole.silenced_by = whole.silenced_by.or(say.silenced_by.filter(|_| is_silenced));
         whole.expired.extend(say.expired);
+        whole.partly = whole.partly.or(say.partly);
     }
     whole.expired.dedup();
     whole
@@ -198,6 +200,16 @@ fn returned(entry: &Entry) -> String {
     let reason = entry.reason.as_deref().unwrap_or("no reason given");
     let owner = entry.owner.as_ref().map(|owner| format!(", {owner}")).unwrap_or_default();
     format!("was allowed until {until} by {}:{line} ({reason}{owner})", path.display())
+}
+
+/// What is said of a finding that an entry about a place silences at that place alone.
+fn left_bare(entry: &Entry) -> String {
+    let Entry { form, path, line, .. } = entry;
+    format!(
+        "{} at {}:{line} is about one of its copies in this file, and does not silence the others",
+        form.name,
+        path.display()
+    )
 }
 
 /// What is said of a finding that the change itself would silence.

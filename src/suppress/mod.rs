@@ -94,6 +94,9 @@ pub trait List {
 
     /// Calls `hit` with the number of each entry that fits the finding, in their order, whether or not it has expired.
     fn matches(&mut self, subject: &Subject<'_>, hit: &mut dyn FnMut(usize));
+
+    /// Calls `hit` with the number of each entry that fits some copies of the credential, where others are left bare.
+    fn matches_partly(&mut self, _subject: &Subject<'_>, _hit: &mut dyn FnMut(usize)) {}
 }
 
 /// A comment that silences findings of the blob it stands in, reduced to the lines it is about.
@@ -188,6 +191,8 @@ pub struct Say {
     pub silenced_by: Option<Entry>,
     /// Entries that would, had they not expired.
     pub expired: Vec<Entry>,
+    /// An entry that fits some copies of the credential in its blob and leaves others bare.
+    pub partly: Option<Entry>,
 }
 
 impl Suppressions {
@@ -219,6 +224,12 @@ impl Suppressions {
                 } else {
                     say.silenced_by = Some(entry);
                 }
+            }
+            let mut partly = Vec::new();
+            list.matches_partly(subject, &mut |index| partly.push(index));
+            for index in partly {
+                used[index] = true;
+                say.partly.get_or_insert_with(|| list.entry(index));
             }
         }
         say

@@ -270,8 +270,9 @@ fn came_from(file: &str, subject: &Subject<'_>) -> bool {
 }
 
 impl ForeignList {
-    /// Entries about single parts, if there is one for each copy of the credential: the tools tell copies apart.
-    fn look_up(&self, subject: &Subject<'_>, path: Option<&str>) -> Vec<u32> {
+    /// Entries about single parts, and whether there is one for each copy of the credential: the tools tell copies
+    /// apart.
+    fn look_up(&self, subject: &Subject<'_>, path: Option<&str>) -> (Vec<u32>, bool) {
         let commit = subject.finding.origin.commit().map(|commit| commit.id.as_str());
         let mut hits = Vec::new();
         let mut bare = subject.finding.copies();
@@ -302,7 +303,7 @@ impl ForeignList {
                 bare.remove(&copy);
             }
         }
-        if bare.is_empty() { hits } else { Vec::new() }
+        (hits, bare.is_empty())
     }
 
     /// Entries that name a whole credential, as GitGuardian's do.
@@ -349,9 +350,21 @@ impl List for ForeignList {
 
     fn matches(&mut self, subject: &Subject<'_>, hit: &mut dyn FnMut(usize)) {
         let path = subject.path_below(&self.base);
-        let mut hits = self.look_up(subject, path.as_deref());
+        let (mut hits, is_for_all) = self.look_up(subject, path.as_deref());
+        hits.retain(|_| is_for_all);
         hits.extend(self.look_up_whole(subject));
         hits.extend(path.as_deref().and_then(|path| self.look_up_path(path)));
+        hits.sort_unstable();
+        hits.dedup();
+        for entry in hits {
+            hit(entry as usize);
+        }
+    }
+
+    fn matches_partly(&mut self, subject: &Subject<'_>, hit: &mut dyn FnMut(usize)) {
+        let path = subject.path_below(&self.base);
+        let (mut hits, is_for_all) = self.look_up(subject, path.as_deref());
+        hits.retain(|_| !is_for_all);
         hits.sort_unstable();
         hits.dedup();
         for entry in hits {
