@@ -17,7 +17,6 @@ use keylint::detect::Detector;
 use keylint::model::silenced::Form;
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
-use keylint::scan::silence::allow_list;
 use keylint::scan::{self, Input, silence};
 use keylint::suppress::Suppressions;
 use keylint::suppress::allow::AllowList;
@@ -97,7 +96,7 @@ fn load(root: &Path) -> Suppressions {
 fn load_configuration(root: &Path) -> AllowList {
     let file = root.join("keylint.toml");
     let options = discover::read(&file).expect("it is in order");
-    allow_list(Form::ALLOW, &file, root, &options.tables.allow)
+    AllowList::new(Form::ALLOW, &file, root, options.tables.allow)
 }
 
 fn load_baseline(root: &Path) -> Baseline {

@@ -4,7 +4,9 @@
 //! [`Settings`](settings::Settings), made by laying one `Options` after the other over the defaults with
 //! [`Settings::update`](settings::Settings::update).
 
+mod allow;
 pub mod discover;
 pub mod schema;
 pub mod settings;
 pub mod tables;
+pub mod values;

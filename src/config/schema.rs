@@ -6,15 +6,16 @@
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use ignore::gitignore::GitignoreBuilder;
 use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, Deserializer};
 
-use super::settings::{Color, FailOn, Format};
+use super::allow;
 use super::tables::{TABLES, Tables};
+use super::values::{Color, FailOn, Format};
+use super::values::{Glob, SizeLimit};
+use crate::model::allow::Allow;
 use crate::model::finding::Confidence;
 use crate::model::span::{LineCursor, Position};
 
@@ -163,12 +164,15 @@ impl Options {
             cursor.advance(&text.as_bytes()[..span.map_or(0, |span| span.start)]);
             ConfigError::Content { path: path.into(), at: cursor.position(), problem }
         };
-        let mut table = DeTable::parse(text)
+        let (mut table, entries) = document(text)
             .map_err(|error| fail(error.span(), format!("not TOML: {}", error.message())))?;
         let newlines: Vec<usize> = memchr::memchr_iter(b'\n', text.as_bytes()).collect();
         let line = |at: usize| newlines.partition_point(|newline| *newline < at) as u64 + 1;
-        let tables = Tables::take(table.get_mut(), &line)
+        let mut tables = Tables::take(table.get_mut(), &line)
             .map_err(|(span, problem)| fail(Some(span), problem))?;
+        if !entries.is_empty() {
+            tables.allow = entries;
+        }
         let mut places: Vec<(String, Range<usize>, Range<usize>)> = table
             .get_ref()
             .iter()
@@ -195,6 +199,17 @@ impl Options {
         })?;
         Ok(Self { tables, ..options })
     }
+}
+
+/// What stands in a file; without the `[[allow]]` entries at its end if these are plain, and those then.
+fn document(text: &str) -> Result<(Spanned<DeTable<'_>>, Vec<Allow>), toml::de::Error> {
+    if let Some((start, entries)) = allow::plain(text)
+        && let Ok(before) = DeTable::parse(&text[..start])
+        && !before.get_ref().contains_key("allow")
+    {
+        return Ok((before, entries));
+    }
+    Ok((DeTable::parse(text)?, Vec::new()))
 }
 
 /// Where the first bad element of the list under `key` stands, if there is one: the error itself points at the list.
@@ -229,112 +244,6 @@ fn unknown_key(key: &str) -> String {
 /// Whether a key may be named in a message: if it can be a slip of the pen; what has digits in it may be a credential.
 pub(super) fn is_nameable(key: &str) -> bool {
     key.len() <= 32 && key.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'))
-}
-
-/// A pattern of paths in `.gitignore` syntax, known to be one.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Glob(String);
-
-impl Glob {
-    /// The pattern as written.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Glob {
-    type Err = String;
-
-    fn from_str(glob: &str) -> Result<Self, String> {
-        if glob.trim().is_empty() || glob.starts_with('#') {
-            return Err("the pattern is empty and would match nothing".into());
-        }
-        // What has no special characters is a pattern: there may be ten thousand of them.
-        if glob.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/_-.".contains(&byte)) {
-            return Ok(Self(glob.into()));
-        }
-        // Git takes an unclosed `[` for itself; in a pattern typed for keylint it is a slip.
-        GitignoreBuilder::new("").allow_unclosed_class(false).add_line(None, glob).map_err(
-            |error| match error {
-                ignore::Error::Glob { err, .. } => err,
-                other => other.to_string(),
-            },
-        )?;
-        Ok(Self(glob.into()))
-    }
-}
-
-impl TryFrom<String> for Glob {
-    type Error = String;
-
-    fn try_from(glob: String) -> Result<Self, String> {
-        glob.parse()
-    }
-}
-
-/// The largest file that is scanned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "NumberOrText")]
-pub enum SizeLimit {
-    /// Any size.
-    None,
-    /// Up to this many bytes.
-    Bytes(u64),
-}
-
-impl SizeLimit {
-    /// The number of bytes, if there is a limit.
-    pub fn bytes(self) -> Option<u64> {
-        match self {
-            Self::None => None,
-            Self::Bytes(bytes) => Some(bytes),
-        }
-    }
-}
-
-impl FromStr for SizeLimit {
-    type Err = &'static str;
-
-    /// Bytes, or a number with `K`, `M` or `G` for 2^10, 2^20 or 2^30 bytes, or `none`.
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        const EXPECTED: &str =
-            "expected a number of bytes, such as 500000, 64K, 10M or 1G, or none";
-        if text == "none" {
-            return Ok(Self::None);
-        }
-        let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-        let unit: u64 = match &text[digits.len()..] {
-            "" => 1,
-            "K" | "k" => 1 << 10,
-            "M" | "m" => 1 << 20,
-            "G" | "g" => 1 << 30,
-            _ => return Err(EXPECTED),
-        };
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(EXPECTED);
-        }
-        let bytes = digits.parse().ok().and_then(|number: u64| number.checked_mul(unit));
-        bytes.map(Self::Bytes).ok_or("the size is beyond 2^64 bytes")
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum NumberOrText {
-    Number(u64),
-    Text(String),
-}
-
-impl TryFrom<NumberOrText> for SizeLimit {
-    type Error = &'static str;
-
-    fn try_from(value: NumberOrText) -> Result<Self, Self::Error> {
-        match value {
-            NumberOrText::Number(bytes) => Ok(Self::Bytes(bytes)),
-            NumberOrText::Text(text) => text.parse(),
-        }
-    }
 }
 
 #[cfg(test)]
@@ -459,20 +368,6 @@ mod tests {
         ] {
             let said = error(text);
             assert!(!said.contains("hunter2"), "{said}");
-        }
-    }
-
-    #[test]
-    fn sizes() {
-        let size = |text: &str| text.parse::<SizeLimit>().ok();
-        assert_eq!(size("0"), Some(SizeLimit::Bytes(0)));
-        assert_eq!(size("64K"), Some(SizeLimit::Bytes(65_536)));
-        assert_eq!(size("2g"), Some(SizeLimit::Bytes(2 << 30)));
-        assert_eq!(size("none"), Some(SizeLimit::None));
-        for bad in
-            ["", "K", "1KB", "-1", "+1", "1.5M", "18446744073709551616", "17179869184G", "1 K"]
-        {
-            assert_eq!(size(bad), None, "{bad}");
         }
     }
 }

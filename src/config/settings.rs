@@ -1,122 +1,12 @@
 //! The resolved settings of a run: every choice made, no options left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::schema::{Options, SizeLimit};
+use super::schema::Options;
 use super::tables::RuleOverride;
+use super::values::{Color, FailOn, Format, SizeLimit};
 use crate::model::finding::{Confidence, Severity};
-
-/// How a report is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// For people.
-    Text,
-    /// One versioned object.
-    Json,
-    /// One finding a line, then the summary.
-    Jsonl,
-    /// SARIF 2.1.0.
-    Sarif,
-}
-
-impl Format {
-    /// All formats.
-    pub const ALL: [Self; 4] = [Self::Text, Self::Json, Self::Jsonl, Self::Sarif];
-
-    /// The name used on the command line and in the configuration file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-            Self::Jsonl => "jsonl",
-            Self::Sarif => "sarif",
-        }
-    }
-}
-
-/// When a report is coloured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Color {
-    /// When it goes to a terminal and the environment does not object.
-    Auto,
-    /// Always, wherever it goes.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Color {
-    /// All choices.
-    pub const ALL: [Self; 3] = [Self::Auto, Self::Always, Self::Never];
-
-    /// The name used on the command line and in the configuration file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Always => "always",
-            Self::Never => "never",
-        }
-    }
-}
-
-/// From which severity on a run with findings ends with status 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
-#[serde(try_from = "String")]
-pub enum FailOn {
-    /// Findings of this severity and above.
-    Severity(Severity),
-    /// Findings never change the exit status.
-    Never,
-}
-
-impl FailOn {
-    /// All thresholds, strictest first.
-    pub const ALL: [Self; 6] = [
-        Self::Severity(Severity::Info),
-        Self::Severity(Severity::Low),
-        Self::Severity(Severity::Medium),
-        Self::Severity(Severity::High),
-        Self::Severity(Severity::Critical),
-        Self::Never,
-    ];
-
-    /// The name used on the command line and in the configuration file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Severity(severity) => severity.as_str(),
-            Self::Never => "never",
-        }
-    }
-
-    /// Whether a finding of `severity` reaches the threshold.
-    pub fn is_reached_by(self, severity: Severity) -> bool {
-        match self {
-            Self::Severity(threshold) => severity >= threshold,
-            Self::Never => false,
-        }
-    }
-}
-
-impl fmt::Display for FailOn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl TryFrom<String> for FailOn {
-    type Error = &'static str;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        Self::ALL
-            .into_iter()
-            .find(|threshold| threshold.as_str() == name)
-            .ok_or("neither a severity nor `never`")
-    }
-}
 
 /// A pattern of paths that are never opened, in `.gitignore` syntax, and the directory it is relative to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -409,12 +299,5 @@ mod tests {
         assert_eq!(after(&["quiet = true", "verbose = false"]), Verbosity::Quiet);
         assert_eq!(after(&["quiet = true", "verbose = true"]), Verbosity::Verbose);
         assert_eq!(after(&["verbose = true", "quiet = true"]), Verbosity::Quiet);
-    }
-
-    #[test]
-    fn thresholds() {
-        assert!(FailOn::Severity(Severity::Medium).is_reached_by(Severity::Medium));
-        assert!(!FailOn::Severity(Severity::Medium).is_reached_by(Severity::Low));
-        assert!(!FailOn::Never.is_reached_by(Severity::Critical));
     }
 }

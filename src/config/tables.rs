@@ -6,11 +6,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use jiff::civil::Date;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::schema::Glob;
+use super::allow;
+use crate::model::allow::Allow;
 use crate::model::finding::Severity;
 
 /// What the tables say.
@@ -26,31 +26,6 @@ pub struct Tables {
     pub others: Option<Severity>,
     /// What the repository's own word counts for; only a policy says that.
     pub repository: Option<Repository>,
-}
-
-/// An `[[allow]]` entry: findings to which all of its conditions apply are known and accepted. It has at least one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Allow {
-    /// The line of the file that it begins in.
-    pub line: u64,
-    /// The identifier of the rule.
-    pub rule: Option<String>,
-    /// A pattern in `.gitignore` syntax for the path, relative to the directory of the file.
-    pub path: Option<Glob>,
-    /// The fingerprint of the finding, or of the credential.
-    pub fingerprint: Option<String>,
-    /// The account, 12 digits.
-    pub account: Option<String>,
-    /// A regular expression for a part's whole value.
-    pub value: Option<String>,
-    /// The first digits, at least seven, of the commit's id.
-    pub commit: Option<String>,
-    /// Why.
-    pub reason: String,
-    /// Whose entry it is.
-    pub owner: Option<String>,
-    /// The last day on which it holds.
-    pub expires: Option<Date>,
 }
 
 /// A `[rules.ID]` table.
@@ -121,8 +96,8 @@ pub(super) const TABLES: [(&str, &str); 4] = [
 /// A mistake: what it is, and which bytes of the file it concerns.
 pub(super) type Mistake = (Range<usize>, String);
 
-type Table<'i> = DeTable<'i>;
-type Value<'i> = Spanned<DeValue<'i>>;
+pub(super) type Table<'i> = DeTable<'i>;
+pub(super) type Value<'i> = Spanned<DeValue<'i>>;
 
 impl Tables {
     /// Takes the tables out of `table`, the whole of the file. `line` says in which line an offset lies.
@@ -142,9 +117,7 @@ impl Tables {
                         let DeValue::Table(entry) = entry.into_inner() else {
                             return Err(wrong(span));
                         };
-                        let mut allow = allow(&entry, span.clone())?;
-                        allow.line = line(start_of(&entry, &span));
-                        tables.allow.push(allow);
+                        tables.allow.push(allow::read(&entry, span, line)?);
                     }
                 }
                 ("rules", DeValue::Table(rules)) => {
@@ -169,67 +142,9 @@ impl Tables {
     }
 }
 
-/// Where an entry begins: not at its header, which is not kept, but at its first key.
-fn start_of(entry: &Table<'_>, span: &Range<usize>) -> usize {
-    entry.keys().map(|key| key.span().start).min().unwrap_or(span.start)
-}
-
-fn allow(entry: &Table<'_>, span: Range<usize>) -> Result<Allow, Mistake> {
-    const KEYS: [&str; 9] =
-        ["rule", "path", "fingerprint", "account", "value", "commit", "reason", "owner", "expires"];
-    let mut allow = Allow::default();
-    for (key, value) in entry {
-        let text = || string("allow", key.get_ref(), value);
-        let checked = |holds: fn(&str) -> bool, expected: &str| {
-            let text = text()?;
-            if holds(&text) {
-                Ok(Some(text))
-            } else {
-                Err(expectation("allow", key, value, expected))
-            }
-        };
-        match key.get_ref().as_ref() {
-            "rule" => allow.rule = checked(is_text, "must be a rule's identifier")?,
-            "path" => {
-                let expected = "must be a pattern in .gitignore syntax, without `!`";
-                let glob =
-                    text()?.parse().ok().filter(|glob: &Glob| !glob.as_str().starts_with('!'));
-                let glob = glob.ok_or_else(|| expectation("allow", key, value, expected))?;
-                allow.path = Some(glob);
-            }
-            "fingerprint" => {
-                let expected = "must be 32 hexadecimal digits, as reports have it";
-                let is_one = |text: &str| text.len() == 32 && is_hex(text);
-                allow.fingerprint = checked(is_one, expected)?;
-            }
-            "account" => allow.account = checked(is_account, ACCOUNT)?,
-            "value" => {
-                let expected = "must be a regular expression for the whole value";
-                allow.value = checked(is_pattern, expected)?;
-            }
-            "commit" => {
-                let expected = "must be the first digits of a commit's id, at least 7";
-                let is_one = |text: &str| (7..=64).contains(&text.len()) && is_hex(text);
-                allow.commit = checked(is_one, expected)?;
-            }
-            "reason" => {
-                allow.reason = checked(is_text, "must say why")?.unwrap_or_default();
-            }
-            "owner" => allow.owner = checked(is_text, "must say whose it is")?,
-            "expires" => allow.expires = Some(date(key, value)?),
-            _ => return Err(unknown("allow", key, &KEYS)),
-        }
-    }
-    let Allow { rule, path, fingerprint, account, value, commit, .. } = &allow;
-    let conditions = [rule, fingerprint, account, value, commit];
-    if path.is_none() && conditions.iter().all(|condition| condition.is_none()) {
-        let conditions = KEYS[..6].join(", ");
-        return Err((span, format!("`allow` needs at least one condition: {conditions}")));
-    }
-    if allow.reason.is_empty() {
-        return Err((span, "`allow` needs a `reason`".into()));
-    }
-    Ok(allow)
+/// Where a table begins: not at its header, which is not kept, but at its first key.
+pub(super) fn start_of(table: &Table<'_>, span: &Range<usize>) -> usize {
+    table.keys().map(|key| key.span().start).min().unwrap_or(span.start)
 }
 
 fn rule_override(id: &str, line: u64, table: &Table<'_>) -> Result<RuleOverride, Mistake> {
@@ -285,36 +200,21 @@ fn repository(table: &Table<'_>) -> Result<Repository, Mistake> {
     Ok(repository)
 }
 
-const ACCOUNT: &str = "must be an account's number, 12 digits in quotes";
 const LIST_OF_ACCOUNTS: &str = "must be a list of accounts' numbers, 12 digits in quotes each";
 
-fn is_text(text: &str) -> bool {
-    !text.trim().is_empty()
-}
-
-/// Also within the group that makes it a pattern of the whole value, which a comment at its end would not let close.
-fn is_pattern(text: &str) -> bool {
-    let whole = || regex_syntax::parse(&format!(r"\A(?:{text})\z")).is_ok();
-    regex_syntax::parse(text).is_ok() && (!text.contains('#') || whole())
-}
-
-fn is_hex(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn is_account(text: &str) -> bool {
+pub(super) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-type Key<'i> = Spanned<toml::de::DeString<'i>>;
+pub(super) type Key<'i> = Spanned<toml::de::DeString<'i>>;
 
-fn expectation(table: &str, key: &Key<'_>, value: &Value<'_>, expected: &str) -> Mistake {
+pub(super) fn expectation(
+    table: &str,
+    key: &Key<'_>,
+    value: &Value<'_>,
+    expected: &str,
+) -> Mistake {
     (value.span(), format!("`{table}.{}` {expected}", key.get_ref()))
-}
-
-fn string(table: &str, key: &str, value: &Value<'_>) -> Result<String, Mistake> {
-    let text = value.get_ref().as_str().map(str::to_owned);
-    text.ok_or_else(|| (value.span(), format!("`{table}.{key}` must be a string")))
 }
 
 fn boolean(table: &str, key: &Key<'_>, value: &Value<'_>) -> Result<bool, Mistake> {
@@ -331,20 +231,7 @@ fn severity(table: &str, key: &Key<'_>, value: &Value<'_>) -> Result<Severity, M
     severity.ok_or_else(|| expectation(table, key, value, expected))
 }
 
-fn date(key: &Key<'_>, value: &Value<'_>) -> Result<Date, Mistake> {
-    let date = match value.get_ref() {
-        DeValue::Datetime(written) if written.time.is_none() => {
-            written.date.map(|date| date.to_string())
-        }
-        DeValue::String(text) => Some(text.to_string()),
-        _ => None,
-    };
-    let is_date = |text: &String| text.len() == 10;
-    let date = date.filter(is_date).and_then(|text| text.parse().ok());
-    date.ok_or_else(|| expectation("allow", key, value, "must be a date, such as 2027-01-31"))
-}
-
-fn unknown(table: &str, key: &Key<'_>, known: &[&str]) -> Mistake {
+pub(super) fn unknown(table: &str, key: &Key<'_>, known: &[&str]) -> Mistake {
     let known = known.join(", ");
     let name = key.get_ref();
     let said = if super::schema::is_nameable(name) {

@@ -324,6 +324,7 @@ fn part(candidate: &Candidate, kind: PartKind, evidence: Vec<Evidence>) -> Part 
         decoded: candidate.wrapping.as_ref().map(|w| w.layers.clone()).unwrap_or_default(),
         raw: candidate.wrapping.as_ref().map(|wrapping| wrapping.raw.clone()),
         cell: candidate.cell,
+        copy: Some(0),
     }
 }
 
@@ -354,7 +355,8 @@ fn merge(findings: Vec<Finding>) -> Vec<Finding> {
         if let Some(index) = shared {
             let whole: &mut Finding = &mut merged[index];
             whole.confidence = whole.confidence.max(finding.confidence);
-            whole.parts.extend(finding.parts);
+            let copy = whole.parts.last().and_then(|part| Some(part.copy? + 1));
+            whole.parts.extend(finding.parts.into_iter().map(|part| Part { copy, ..part }));
         } else {
             for part in &finding.parts {
                 home.entry((part.kind, part.value.clone())).or_insert(merged.len());

@@ -1,5 +1,6 @@
 //! Findings: one credential in one blob, with all its parts, places and reasons.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -200,6 +201,9 @@ pub struct Part {
     pub raw: Option<Secret>,
     /// Where it stands in a notebook.
     pub cell: Option<CellPlace>,
+    /// The number of the copy that it belongs to, where the credential stands in the blob more than once; `None` for a
+    /// copy that nobody asks about, as one that was there before the change that is scanned.
+    pub copy: Option<u32>,
 }
 
 /// Whether a finding is a leak or only looks like one.
@@ -307,6 +311,11 @@ impl Finding {
     /// Never for a finding made by keylint: a finding has at least one part.
     pub fn primary(&self) -> &Part {
         self.parts.first().expect("a finding has at least one part")
+    }
+
+    /// The copies of the credential in the blob that are asked about, by their numbers.
+    pub fn copies(&self) -> BTreeSet<u32> {
+        self.parts.iter().filter_map(|part| part.copy).collect()
     }
 
     /// The part that tells this credential from others, which its identities are made from: its kind and its value.

@@ -354,6 +354,7 @@ mod tests {
             decoded: Vec::new(),
             raw: None,
             cell: None,
+            copy: Some(0),
         }
     }
 

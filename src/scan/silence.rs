@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use super::Outcome;
 use super::places::{At, Places};
 use crate::config::settings::Settings;
-use crate::config::tables;
 use crate::model::blob::{AddedLines, Origin};
 use crate::model::coverage::Warning;
-use crate::model::finding::{Evidence, Finding, Fingerprint};
+use crate::model::finding::{Evidence, Finding, Fingerprint, Part};
 use crate::model::silenced::{Entry, Form, Silenced, Unused};
 use crate::rules::load::RuleSet;
-use crate::suppress::allow::{Allow, AllowList};
 use crate::suppress::marks::Marks;
 use crate::suppress::{Directive, Say, Subject, Suppressions, foreign, inline};
 
@@ -48,22 +46,47 @@ impl Comments {
         Self { directives: directives.into_iter().map(|one| (one, false)).collect(), warnings }
     }
 
-    /// Finds the comment that silences the finding; the first, if several do. All of them count as used. `is_new` says of a
-    /// line whether the scanned change adds it; `own_additions` says whether comments on these count.
+    /// Finds the comment that silences the finding: the first, if several do. Each copy of the credential that is asked
+    /// about needs one, at either of its parts. All comments beside a part count as used. `is_new` says of a line
+    /// whether the scanned change adds it; `own_additions` says whether comments on these count.
     pub(super) fn judge(
         &mut self,
         mut finding: Finding,
         is_new: &dyn Fn(u64) -> bool,
         own_additions: bool,
     ) -> Judged {
-        let mut silenced_by = None;
-        for (directive, used) in self.directives.iter_mut().filter(|(one, _)| one.fits(&finding)) {
-            *used = true;
-            if silenced_by.is_none() {
-                let is_new = is_new(directive.line);
-                silenced_by = Some(directive.clone().entry(finding.origin.path(), is_new));
+        let mut bare = finding.copies();
+        let mut needed = Vec::new();
+        // Those that were there before come first: what they silence needs no other.
+        for new in [false, true] {
+            for (directive, used) in &mut self.directives {
+                let mut copies = directive.parts(&finding).map(|part| part.copy).peekable();
+                if copies.peek().is_none() || is_new(directive.line) != new {
+                    continue;
+                }
+                *used = true;
+                let before = bare.len();
+                copies.flatten().for_each(|copy| {
+                    bare.remove(&copy);
+                });
+                if bare.len() < before {
+                    needed.push(directive.clone().entry(finding.origin.path(), new));
+                }
             }
         }
+        let is_bare = |part: &&Part| part.copy.is_some_and(|copy| bare.contains(&copy));
+        if let Some(part) = finding.parts.iter().find(is_bare) {
+            if !needed.is_empty() {
+                let line = part.start.line;
+                finding.notes.push(Evidence::new(format!(
+                    "a comment silences it elsewhere in this file, but not in line {line}"
+                )));
+            }
+            return Judged { finding, silenced_by: None };
+        }
+        // If a new one is needed, it is that one that silences.
+        let new = needed.iter().position(|entry| entry.is_new).unwrap_or(0);
+        let mut silenced_by = needed.into_iter().nth(new);
         if let Some(by) = silenced_by.take_if(|by| by.is_new && !own_additions) {
             finding.notes.push(Evidence::new(refused(&by)));
         }
@@ -90,24 +113,6 @@ pub(super) fn added_lines(bytes: &[u8], added: &AddedLines) -> HashSet<Vec<u8>> 
         .filter(|(number, _)| added.touch(*number, *number))
         .map(|(_, line)| line.trim_ascii().to_vec())
         .collect()
-}
-
-/// The `[[allow]]` entries of a configuration or of a policy, whose paths are relative to `base`.
-pub fn allow_list(form: Form, file: &Path, base: &Path, entries: &[tables::Allow]) -> AllowList {
-    let entries = entries.iter().cloned().map(|entry| Allow {
-        line: entry.line,
-        rule: entry.rule,
-        path: entry.path.map(|glob| glob.as_str().to_owned()),
-        fingerprint: entry.fingerprint,
-        account: entry.account,
-        value: entry.value,
-        commit: entry.commit,
-        reason: entry.reason,
-        owner: entry.owner,
-        expires: entry.expires,
-    });
-    let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
-    AllowList::new(form, file, &base, entries.collect())
 }
 
 /// Calls `say` with the finding at each path that it stands at: its own, or all of those that a history tells of, each

@@ -12,7 +12,7 @@ use super::{Ledger, Scan, windows};
 use crate::detect::{Detected, MAX_CANDIDATES, MAX_LONE_RUNS};
 use crate::model::blob::{AddedLines, Blob, Brings, Content, Lines, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::model::finding::{Confidence, Finding};
+use crate::model::finding::{Confidence, Finding, Part};
 use crate::model::silenced::Unused;
 use crate::sources::{Visitor, Worker};
 use crate::suppress::marks::{MAX_MARKS, Marks};
@@ -320,9 +320,15 @@ impl Thread<'_> {
     }
 }
 
-/// Drops the findings of which no part stands on one of the lines.
+/// Drops the findings of which no part stands on one of the lines; of the others only copies are asked about that do.
 fn keep_those_on(added: &AddedLines, findings: &mut Vec<Finding>) {
-    findings.retain(|finding| {
-        finding.parts.iter().any(|part| added.touch(part.start.line, part.end.line))
+    let is_on = |part: &&Part| added.touch(part.start.line, part.end.line);
+    findings.retain_mut(|finding| {
+        let asked_for: Vec<Option<u32>> =
+            finding.parts.iter().filter(is_on).map(|part| part.copy).collect();
+        for part in &mut finding.parts {
+            part.copy = part.copy.filter(|_| asked_for.contains(&part.copy));
+        }
+        !asked_for.is_empty()
     });
 }

@@ -1,84 +1,98 @@
 //! `[[allow]]` entries: findings to which all conditions of an entry apply are known and accepted.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use jiff::civil::Date;
 use regex::bytes::{Regex, RegexBuilder};
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use super::{List, Subject};
+use crate::model::allow::Allow;
 use crate::model::finding::Finding;
 use crate::model::silenced::{Entry, Form};
 
-/// One entry. Each condition that is given must apply; at least one is.
-#[derive(Clone, Debug, Default)]
-pub struct Allow {
-    /// Its line in the file.
-    pub line: u64,
-    /// The rule's identifier.
-    pub rule: Option<String>,
-    /// A pattern in `.gitignore` syntax, known to be one, that does not start with `!`.
-    pub path: Option<String>,
-    /// The finding's fingerprint or the credential's, in hex.
-    pub fingerprint: Option<String>,
-    /// The account.
-    pub account: Option<String>,
-    /// A regular expression, known to be one, that a part's whole value matches.
-    pub value: Option<String>,
-    /// How the id of the commit begins, with seven or more digits in hex.
-    pub commit: Option<String>,
-    /// Why.
-    pub reason: String,
-    /// Whose it is.
-    pub owner: Option<String>,
-    /// The last day on which it holds.
-    pub expires: Option<Date>,
-}
-
-/// The entries of one file.
+/// The entries of one file. What takes time is put off until a finding asks for it: most runs find nothing.
 pub struct AllowList {
     form: Form,
     file: PathBuf,
     base: PathBuf,
-    entries: Vec<Compiled>,
-    /// The numbers of the entries by what they are looked up by.
-    index: HashMap<Key, Vec<usize>>,
-    /// Those that cannot be looked up.
+    entries: Vec<Allow>,
+    index: OnceLock<Index>,
+    /// What was compiled so far, by the numbers of the entries.
+    compiled: HashMap<usize, Compiled>,
+}
+
+/// The numbers of entries by what they are looked up by.
+#[derive(Default)]
+struct Index {
+    hasher: RandomState,
+    /// The hash of the key and the number, sorted. Entries whose keys have the same hash are told apart by their
+    /// conditions.
+    keyed: Vec<(u64, usize)>,
+    /// Those without a key.
     rest: Vec<usize>,
 }
 
 /// What an entry is looked up by: the one of its conditions that fits the fewest findings.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Key {
-    Fingerprint(String),
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key<'a> {
+    Fingerprint(&'a str),
     Commit([u8; Key::COMMIT]),
-    Account(String),
+    Account(&'a str),
     /// A file or a directory.
-    Path(String),
+    Path(&'a str),
     /// The last component of a path.
-    Name(String),
+    Name(&'a str),
 }
 
-impl Key {
+impl Index {
+    fn of(entries: &[Allow]) -> Self {
+        let mut index = Self::default();
+        for (number, allow) in entries.iter().enumerate() {
+            match Key::of(allow) {
+                Some(key) => index.keyed.push((index.hasher.hash_one(key), number)),
+                None => index.rest.push(number),
+            }
+        }
+        index.keyed.sort_unstable();
+        index
+    }
+
+    /// The entries that may fit what has these keys, in their order.
+    fn numbers(&self, keys: &[Key<'_>]) -> Vec<usize> {
+        let mut numbers = self.rest.clone();
+        for key in keys {
+            let hash = self.hasher.hash_one(key);
+            let start = self.keyed.partition_point(|(known, _)| *known < hash);
+            let same = self.keyed[start..].iter().take_while(|(known, _)| *known == hash);
+            numbers.extend(same.map(|(_, number)| *number));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+}
+
+impl<'a> Key<'a> {
     /// Digits of a commit's id that are given at least.
     const COMMIT: usize = 7;
 
-    fn of(allow: &Allow) -> Option<Self> {
+    fn of(allow: &'a Allow) -> Option<Self> {
         let by_path = || allow.path.as_deref().and_then(Self::of_glob);
         let commit = allow.commit.as_deref().and_then(|commit| commit.as_bytes().first_chunk());
-        let fingerprint = allow.fingerprint.clone().map(Self::Fingerprint);
+        let fingerprint = allow.fingerprint.as_deref().map(Self::Fingerprint);
         fingerprint
             .or_else(|| commit.copied().map(Self::Commit))
             .or_else(by_path)
-            .or_else(|| allow.account.clone().map(Self::Account))
+            .or_else(|| allow.account.as_deref().map(Self::Account))
     }
 
     /// A pattern that names one file or directory, and what is in it, is looked up by that; another one by the
     /// directory that it begins with, if it does.
-    fn of_glob(glob: &str) -> Option<Self> {
+    fn of_glob(glob: &'a str) -> Option<Self> {
         let plain = glob.strip_suffix("/**").or(glob.strip_suffix('/')).unwrap_or(glob);
         let is_rooted = plain.contains('/') || glob.ends_with("/**");
         let special = plain.find(['*', '?', '[', '\\', '{']);
@@ -89,7 +103,7 @@ impl Key {
             None => plain,
             Some(special) => plain[..special].rsplit_once('/')?.0,
         };
-        let named = named.trim_start_matches('/').to_owned();
+        let named = named.trim_start_matches('/');
         match named.is_empty() {
             true => None,
             false if is_rooted => Some(Self::Path(named)),
@@ -98,8 +112,9 @@ impl Key {
     }
 }
 
+/// What an entry's patterns are compiled to, as far as they were needed; `None` for one that cannot be.
+#[derive(Default)]
 struct Compiled {
-    allow: Allow,
     /// What a value must begin with, if that can be told from the pattern: one of these.
     beginnings: OnceLock<Option<Beginnings>>,
     glob: OnceLock<Option<Gitignore>>,
@@ -110,42 +125,28 @@ struct Compiled {
 const PATTERN_LIMIT: usize = 1 << 20;
 
 impl AllowList {
-    /// The entries of `file`, whose paths are relative to `base` (absolute, links resolved).
+    /// The entries of `file`, whose paths are relative to `base`.
     pub fn new(form: Form, file: &Path, base: &Path, entries: Vec<Allow>) -> Self {
-        let mut index: HashMap<Key, Vec<usize>> = HashMap::new();
-        let mut rest = Vec::new();
-        for (number, allow) in entries.iter().enumerate() {
-            match Key::of(allow) {
-                Some(key) => index.entry(key).or_default().push(number),
-                None => rest.push(number),
-            }
-        }
-        let entries = entries
-            .into_iter()
-            .map(|allow| Compiled {
-                allow,
-                beginnings: OnceLock::new(),
-                glob: OnceLock::new(),
-                value: OnceLock::new(),
-            })
-            .collect();
-        Self { form, file: file.to_owned(), base: base.to_owned(), entries, index, rest }
+        let base = base.canonicalize().unwrap_or_else(|_| base.to_owned());
+        let (index, compiled) = (OnceLock::new(), HashMap::new());
+        Self { form, file: file.to_owned(), base, entries, index, compiled }
     }
+}
 
-    /// The keys that entries about this finding could have.
-    fn keys(subject: &Subject<'_>, path: Option<&str>) -> Vec<Key> {
-        let finding = subject.finding;
-        let mut keys = vec![
-            Key::Fingerprint(subject.fingerprint.to_string()),
-            Key::Fingerprint(finding.credential.to_string()),
-        ];
-        keys.extend(finding.account.clone().map(Key::Account));
+impl<'a> Key<'a> {
+    /// The keys that entries about a finding at `path` could have; `fingerprints` are its own and the credential's.
+    fn of_finding(
+        finding: &'a Finding,
+        fingerprints: &'a [String; 2],
+        path: Option<&'a str>,
+    ) -> Vec<Self> {
+        let mut keys: Vec<Self> = fingerprints.iter().map(|one| Key::Fingerprint(one)).collect();
+        keys.extend(finding.account.as_deref().map(Key::Account));
         let commit = finding.origin.commit().and_then(|commit| commit.id.as_bytes().first_chunk());
         keys.extend(commit.copied().map(Key::Commit));
         for path in path.into_iter().flat_map(ancestors) {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            keys.push(Key::Name(name.to_owned()));
-            keys.push(Key::Path(path.to_owned()));
+            keys.push(Key::Name(path.rsplit('/').next().unwrap_or(path)));
+            keys.push(Key::Path(path));
         }
         keys
     }
@@ -162,75 +163,86 @@ impl List for AllowList {
     }
 
     fn entry(&self, index: usize) -> Entry {
-        let Allow { line, reason, owner, expires, .. } = &self.entries[index].allow;
+        let allow = &self.entries[index];
         Entry {
             form: self.form,
             path: self.file.clone(),
-            line: *line,
-            what: self.entries[index].allow.conditions(),
-            reason: Some(reason.clone()),
-            owner: owner.clone(),
-            expires: *expires,
+            line: allow.line,
+            what: conditions(allow),
+            reason: Some(allow.reason.clone()),
+            owner: allow.owner.clone(),
+            expires: allow.expires,
             is_new: false,
         }
     }
 
     fn matches(&mut self, subject: &Subject<'_>, hit: &mut dyn FnMut(usize)) {
         let path = subject.path_below(&self.base);
-        let mut numbers: Vec<usize> = Self::keys(subject, path.as_deref())
-            .iter()
-            .filter_map(|key| self.index.get(key))
-            .flatten()
-            .copied()
-            .chain(self.rest.iter().copied())
-            .collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        for number in numbers {
-            if self.entries[number].fits(subject, path.as_deref()) {
+        let finding = subject.finding;
+        let fingerprints = [subject.fingerprint, finding.credential].map(|one| one.to_string());
+        let about = About { finding, fingerprints: &fingerprints, path: path.as_deref() };
+        let keys = Key::of_finding(finding, &fingerprints, path.as_deref());
+        let index = self.index.get_or_init(|| Index::of(&self.entries));
+        for number in index.numbers(&keys) {
+            let allow = &self.entries[number];
+            if about.fits_plainly(allow)
+                && self.compiled.entry(number).or_default().fits(allow, &about)
+            {
                 hit(number);
             }
         }
     }
 }
 
-impl Allow {
-    /// The conditions as they stand in the file. A pattern for values may spell a credential out: it is only named.
-    fn conditions(&self) -> String {
-        let Self { rule, path, fingerprint, account, value, commit, .. } = self;
-        let written = [
-            ("rule", rule),
-            ("path", path),
-            ("fingerprint", fingerprint),
-            ("account", account),
-            ("commit", commit),
-        ];
-        let written = written
-            .into_iter()
-            .filter_map(|(key, text)| Some(format!("{key} = \"{}\"", text.as_ref()?)))
-            .chain(value.as_ref().map(|_| "value = ...".to_owned()));
-        written.collect::<Vec<_>>().join(", ")
+/// The conditions of an entry as they stand in the file. A pattern for values may spell a credential out: it is only
+/// named.
+fn conditions(allow: &Allow) -> String {
+    let Allow { rule, path, fingerprint, account, value, commit, .. } = allow;
+    let written = [
+        ("rule", rule),
+        ("path", path),
+        ("fingerprint", fingerprint),
+        ("account", account),
+        ("commit", commit),
+    ];
+    let written = written
+        .into_iter()
+        .filter_map(|(key, text)| Some(format!("{key} = \"{}\"", text.as_ref()?)))
+        .chain(value.as_ref().map(|_| "value = ...".to_owned()));
+    written.collect::<Vec<_>>().join(", ")
+}
+
+/// A finding, with what entries are held against.
+struct About<'a> {
+    finding: &'a Finding,
+    /// Its own and the credential's.
+    fingerprints: &'a [String; 2],
+    /// From the directory of the entries on, if it lies below that.
+    path: Option<&'a str>,
+}
+
+impl About<'_> {
+    /// Whether all conditions apply for which nothing must be compiled.
+    fn fits_plainly(&self, allow: &Allow) -> bool {
+        let Self { finding, fingerprints, .. } = self;
+        let is = |wanted: &Option<String>, found: &dyn Fn(&str) -> bool| {
+            wanted.as_deref().is_none_or(found)
+        };
+        is(&allow.rule, &|rule| finding.rule.as_str() == rule)
+            && is(&allow.account, &|account| finding.account.as_deref() == Some(account))
+            && is(&allow.fingerprint, &|wanted| fingerprints.iter().any(|one| one == wanted))
+            && is(&allow.commit, &|start| {
+                finding.origin.commit().is_some_and(|commit| commit.id.starts_with(start))
+            })
     }
 }
 
 impl Compiled {
-    fn fits(&self, subject: &Subject<'_>, path: Option<&str>) -> bool {
-        let finding = subject.finding;
-        let Allow { rule, path: glob, fingerprint, account, value, commit, .. } = &self.allow;
-        let is = |wanted: &Option<String>, found: &dyn Fn(&str) -> bool| {
-            wanted.as_deref().is_none_or(found)
-        };
-        is(rule, &|rule| finding.rule.as_str() == rule)
-            && is(account, &|account| finding.account.as_deref() == Some(account))
-            && is(commit, &|start| {
-                finding.origin.commit().is_some_and(|commit| commit.id.starts_with(start))
-            })
-            && is(fingerprint, &|wanted| {
-                wanted == subject.fingerprint.to_string()
-                    || wanted == finding.credential.to_string()
-            })
-            && is(glob, &|glob| path.is_some_and(|path| self.is_path(glob, path)))
-            && is(value, &|pattern| self.is_value(pattern, finding))
+    /// Whether the patterns of `allow`, which these are, apply.
+    fn fits(&self, allow: &Allow, about: &About<'_>) -> bool {
+        let fits_path = |glob: &String| about.path.is_some_and(|path| self.is_path(glob, path));
+        allow.path.as_ref().is_none_or(fits_path)
+            && allow.value.as_ref().is_none_or(|_| self.is_value(allow, about.finding))
     }
 
     fn is_path(&self, glob: &str, path: &str) -> bool {
@@ -244,7 +256,8 @@ impl Compiled {
             .is_some_and(|globs| globs.matched_path_or_any_parents(path, false).is_ignore())
     }
 
-    fn is_value(&self, pattern: &str, finding: &Finding) -> bool {
+    fn is_value(&self, allow: &Allow, finding: &Finding) -> bool {
+        let Some(pattern) = &allow.value else { return true };
         // To compile a pattern takes a thousand times as long as to see that no value begins as it does.
         let beginnings = self.beginnings.get_or_init(|| Beginnings::of(pattern));
         let may_fit = |value: &[u8]| beginnings.as_ref().is_none_or(|all| all.fit(value));
@@ -257,7 +270,7 @@ impl Compiled {
             if compiled.is_err() {
                 log::warn!(
                     "the pattern of an allow entry is too large and silences nothing: line {}",
-                    self.allow.line
+                    allow.line
                 );
             }
             compiled.ok()
@@ -310,8 +323,7 @@ mod tests {
 
     #[test]
     fn patterns_are_looked_up_by_what_they_name() {
-        let path = |text: &str| Some(Key::Path(text.into()));
-        let name = |text: &str| Some(Key::Name(text.into()));
+        let (path, name) = (|text| Some(Key::Path(text)), |text| Some(Key::Name(text)));
         for (glob, key) in [
             ("a/b.env", path("a/b.env")),
             ("/a", path("a")),

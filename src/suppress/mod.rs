@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::civil::Date;
 
-use crate::model::finding::{Finding, Fingerprint, RuleId};
+use crate::model::finding::{Finding, Fingerprint, Part, RuleId};
 use crate::model::silenced::{Entry, Form, Unused};
 
 /// A file of suppressions that cannot be used. Never quotes a value: that may be a credential.
@@ -105,7 +105,8 @@ pub struct Directive {
     pub line: u64,
     /// As written, without the reason: `keylint:allow-next-line[aws-access-key-id]`.
     pub what: String,
-    /// The first and the last line of what it silences: a finding is, if one of its parts touches one of them.
+    /// The first and the last line of what it silences: a copy of a credential is, if one of its parts touches one of
+    /// them.
     pub lines: (u64, u64),
     /// The rules it is about; all, if there are none.
     pub rules: Vec<RuleId>,
@@ -117,16 +118,16 @@ pub struct Directive {
 }
 
 impl Directive {
-    /// Whether it is about the finding, which stands in the same blob.
-    pub fn fits(&self, finding: &Finding) -> bool {
+    /// The parts of the finding, which stands in the same blob, that it is about.
+    pub fn parts<'f>(&self, finding: &'f Finding) -> impl Iterator<Item = &'f Part> {
         let (first, last) = self.lines;
         let is_rule = self.rules.is_empty() || self.rules.contains(&finding.rule);
-        is_rule
-            && finding.parts.iter().any(|part| {
-                part.start.line <= last
-                    && first <= part.end.line
-                    && self.before.is_none_or(|before| part.span.end <= before)
-            })
+        finding.parts.iter().filter(move |part| {
+            is_rule
+                && part.start.line <= last
+                && first <= part.end.line
+                && self.before.is_none_or(|before| part.span.end <= before)
+        })
     }
 
     /// The entry that reports name, for a blob at `path`.

@@ -228,6 +228,55 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    /// Commits that are put on others, by another committer and with other lines in the same file: what is known, by a
+    /// baseline or by its fingerprint, stays so, and a new key in the commit does not hide.
+    #[test]
+    fn a_rebase_neither_brings_it_back_nor_hides_a_new_one(
+        below in prop::collection::vec("[a-z]{1,9}", 1..4),
+        is_baseline in any::<bool>(),
+        is_new in any::<bool>(),
+    ) {
+        let sandbox = Sandbox::new();
+        sandbox.git("init --quiet");
+        let commit = |message: &str| {
+            sandbox.git("add .");
+            sandbox.git(&format!("commit --quiet --allow-empty -m {message}"));
+        };
+        let lines = |above: &str, below: &str| format!("{above}\n1\n2\n3\n4\n5\n{below}\n");
+        sandbox.write("src/app.env", &lines("", ""));
+        commit("base");
+        sandbox.git("checkout --quiet -b topic");
+        sandbox.write("src/app.env", &lines("", &pair("\n")));
+        if is_baseline {
+            sandbox.run("baseline create").expect(0).says("1 known");
+        } else {
+            let report = sandbox.run("scan --format json").expect(1).json();
+            let fingerprint = &report["findings"][0]["fingerprint"];
+            let entry = format!("[[allow]]\nfingerprint = {fingerprint}\nreason = 'known'\n");
+            sandbox.write("keylint.toml", &entry);
+        }
+        commit("keys");
+        if is_new {
+            sandbox.write("src/new.env", "id = {{aws-access-key-id:7}}\n");
+            commit("more");
+        }
+        let status = i32::from(is_new);
+        sandbox.run("diff main..topic").expect(status);
+        sandbox.git("checkout --quiet main");
+        for (number, word) in below.iter().enumerate() {
+            sandbox.write("src/app.env", &lines(&below[..=number].join("\n"), ""));
+            commit(word);
+        }
+        sandbox.git("rebase --quiet main topic");
+        sandbox.run("diff main..topic").expect(status);
+        sandbox.run("scan").expect(status);
+        sandbox.run("history").expect(status);
+    }
+}
+
 #[test]
 fn a_mark_of_exclamation_in_a_name_makes_no_archive() {
     let sandbox = Sandbox::repository();

@@ -426,6 +426,18 @@ fn files_at_the_root_count_from_wherever_keylint_is_run() {
 }
 
 #[test]
+fn an_entry_about_a_line_is_about_no_copy_on_another() {
+    let sandbox = Sandbox::new();
+    let id = "id = {{aws-access-key-id:1}}\n";
+    sandbox.write("a", &format!("{id}\n\n{id}"));
+    let first = "a:aws-access-token:1\n";
+    sandbox.write(".gitleaksignore", first);
+    sandbox.run("scan").expect(1);
+    sandbox.write(".gitleaksignore", &format!("{first}a:aws-access-token:4\n"));
+    sandbox.run("scan").expect(0);
+}
+
+#[test]
 fn an_entry_about_a_commit_holds_in_that_commit() {
     let sandbox = Sandbox::new();
     sandbox.git("init --quiet");
@@ -442,7 +454,8 @@ fn an_entry_about_a_commit_holds_in_that_commit() {
     sandbox.run("history").expect(0).says(".gitleaksignore (1)");
     // Gitleaks knows no commit in a tree.
     sandbox.run("scan").expect(1);
-    sandbox.write(".gitleaksignore", &entries.replace(commit.trim(), &"0".repeat(40)));
+    let other = "0123456789".repeat(4);
+    sandbox.write(".gitleaksignore", &entries.replace(commit.trim(), &other));
     sandbox.run("diff HEAD~1..HEAD").expect(1);
     sandbox.git("commit --quiet --amend -m again");
     sandbox.write(".gitleaksignore", &entries);

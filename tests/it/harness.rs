@@ -185,6 +185,12 @@ impl<'s> Keylint<'s> {
         self.start_with(None)
     }
 
+    /// The command itself, for a test that wires it up in its own way.
+    #[cfg(unix)]
+    pub(crate) fn into_command(self) -> Command {
+        self.command
+    }
+
     /// Starts it with standard input coming from `stdin`.
     pub(crate) fn start_from(mut self, stdin: impl Into<Stdio>) -> Started<'s> {
         self.source = Some(stdin.into());

@@ -61,6 +61,51 @@ fn a_comment_at_either_part_silences_the_pair() {
 }
 
 #[test]
+fn each_copy_needs_a_comment_of_its_own() {
+    let (id, secret) =
+        (format!("aws_access_key_id = {ID}"), format!("aws_secret_access_key = {SECRET}"));
+    let (allowed, pair) = (format!("{id} # keylint:allow\n"), format!("{id}\n{secret}\n"));
+    let said = "a comment silences it elsewhere in this file, but not in line";
+    for (text, bare) in [
+        (format!("{allowed}\n{id}\n"), Some(3)),
+        (format!("{id}\n\n{allowed}"), Some(1)),
+        (format!("{allowed}\n{allowed}"), None),
+        (format!("{allowed}{secret}\n{}\n{pair}", "\n".repeat(9)), Some(13)),
+        (format!("{allowed}{secret}\n{}\n{allowed}{secret}\n", "\n".repeat(9)), None),
+        // A part of it that stands alone is a copy, too.
+        (format!("{allowed}{secret}\n{}\n{id}\n", "\n".repeat(9)), Some(13)),
+        (format!("# keylint:allow-file\n{id}\n\n{id}\n"), None),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.write("file", &text);
+        let run = sandbox.run("scan --report-unused").expect(i32::from(bare.is_some()));
+        if let Some(line) = bare {
+            run.says(&format!("{said} {line}"));
+        }
+    }
+}
+
+#[test]
+fn a_change_answers_for_the_copies_that_it_adds() {
+    let sandbox = Sandbox::new();
+    sandbox.git("init --quiet");
+    sandbox.write("a", &format!("id = {ID}\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m first");
+    sandbox.write("a", &format!("id = {ID}\n\nother_id = {ID} # keylint:allow\n"));
+    sandbox.git("add .");
+    sandbox.run("staged").expect(0);
+    sandbox.git("commit --quiet -m second");
+    sandbox.run("diff HEAD~1").expect(0);
+    sandbox.run("scan").expect(1);
+    sandbox.run("history").expect(1);
+    sandbox.write("a", &format!("id = {ID} # keylint:allow\n\nother_id = {ID} # keylint:allow\n"));
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m third");
+    sandbox.run("history").expect(0);
+}
+
+#[test]
 fn silenced_findings_are_counted_and_listed_on_request() {
     let sandbox = Sandbox::new();
     sandbox.write("a", &format!("id = {ID} # keylint:allow test account\n"));

@@ -32,7 +32,7 @@ fn entries_go_over_and_the_rest_is_told() {
         .says(".gitleaksignore: 2 entries, 1 about other things")
         .says("Added 4 entries to keylint.toml")
         .says(
-            "  .gitleaksignore:2: gone.ini:aws-access-token:9: silences nothing that keylint finds",
+            "  .gitleaksignore:2: gone.ini:aws-access-token:9: silences nothing that keylint would show",
         )
         .says("  .gitleaksignore:3: rule jwt of gitleaks: nothing that keylint looks for");
     assert!(!run.stdout.contains("app.ini:aws"), "{run}");

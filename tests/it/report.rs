@@ -139,6 +139,7 @@ fn part(text: &[u8], kind: PartKind, range: Range<usize>) -> Part {
         decoded: Vec::new(),
         raw: None,
         cell: None,
+        copy: Some(0),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `keylint triage`, with its answers from a pipe.
+//! `keylint triage`, with its answers from a pipe and from a terminal.
 
 use crate::harness::Sandbox;
 
@@ -77,4 +77,136 @@ fn a_configuration_that_takes_no_entry_is_left_alone() {
         .expect(2)
         .complains("with the new entries it could not be read");
     assert_eq!(sandbox.read("keylint.toml"), text);
+}
+
+#[cfg(unix)]
+mod on_a_terminal {
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::process::{Child, ExitStatus, Stdio};
+    use std::sync::mpsc::{self, Receiver};
+    use std::time::Duration;
+
+    use keylint::rules::placeholder::expand;
+    use rustix::pty::{self, OpenptFlags};
+    use rustix::termios::{self, Winsize};
+
+    use super::sandbox;
+    use crate::harness::Sandbox;
+
+    /// Far more than any step takes.
+    const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+    /// keylint on a terminal of its own, from which this is the other end.
+    struct Terminal {
+        keyboard: File,
+        screen: Receiver<Vec<u8>>,
+        child: Child,
+        shown: String,
+    }
+
+    impl Terminal {
+        fn start(sandbox: &Sandbox, columns: u16, variables: &[(&str, &str)]) -> Self {
+            let own = pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+            pty::grantpt(&own).unwrap();
+            pty::unlockpt(&own).unwrap();
+            let path = pty::ptsname(&own, Vec::new()).unwrap().into_string().unwrap();
+            let keyboard = File::from(own);
+            let mut screen = keyboard.try_clone().unwrap();
+            let other = File::options().read(true).write(true).open(path).unwrap();
+            let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+            termios::tcsetwinsize(&other, size).unwrap();
+            let run = sandbox.keylint(["triage"]).env("TERM", "xterm");
+            let run = variables.iter().fold(run, |run, (name, value)| run.env(name, value));
+            let end = || Stdio::from(other.try_clone().unwrap());
+            let child =
+                run.into_command().stdin(end()).stdout(end()).stderr(end()).spawn().unwrap();
+            let (sender, receiver) = mpsc::channel();
+            std::thread::spawn(move || {
+                let mut piece = [0; 4096];
+                // Linux tells the end of the last process on a terminal as an error.
+                while let Ok(read @ 1..) = screen.read(&mut piece) {
+                    if sender.send(piece[..read].to_vec()).is_err() {
+                        return;
+                    }
+                }
+            });
+            Self { keyboard, screen: receiver, child, shown: String::new() }
+        }
+
+        /// Waits until there is `text` on what was shown since the last answer, and types `answer`.
+        fn answer(&mut self, text: &str, answer: &str) -> String {
+            let mut seen = std::mem::take(&mut self.shown);
+            while !seen.contains(text) {
+                let piece = self.screen.recv_timeout(TIME_LIMIT);
+                let piece = piece.unwrap_or_else(|error| panic!("no `{text}`: {error}: {seen}"));
+                seen.push_str(&String::from_utf8_lossy(&piece));
+            }
+            self.keyboard.write_all(answer.as_bytes()).unwrap();
+            seen
+        }
+
+        fn wait(mut self) -> ExitStatus {
+            self.child.wait().unwrap()
+        }
+    }
+
+    const QUESTION: &str = "[q]uit? ";
+
+    #[test]
+    fn keys_are_answers_and_what_was_answered_is_not_asked_again() {
+        let sandbox = sandbox();
+        let mut terminal = Terminal::start(&sandbox, 80, &[]);
+        let shown = terminal.answer(QUESTION, "f\r");
+        assert!(shown.contains("--- 1 of 3") && shown.contains("\u{1b}[1;33m"), "{shown}");
+        terminal.answer("why is it none? ", "arrow \u{1b}[D\r");
+        terminal.answer("once more", "no key\r");
+        assert!(terminal.answer(QUESTION, "r\r").contains("written to keylint.toml"));
+        // The end of the input.
+        terminal.answer(QUESTION, "\u{4}");
+        assert_eq!(terminal.wait().code(), Some(0));
+        assert!(sandbox.read("keylint.toml").ends_with("reason = \"no key\"\n"));
+
+        let mut terminal = Terminal::start(&sandbox, 80, &[]);
+        let shown = terminal.answer(QUESTION, "q\r");
+        assert!(shown.contains("1 to go through, 1 called real before"), "{shown}");
+        assert_eq!(terminal.wait().code(), Some(0));
+    }
+
+    #[test]
+    fn an_interrupt_at_a_question_ends_it_and_keeps_what_was_answered() {
+        let sandbox = sandbox();
+        let mut terminal = Terminal::start(&sandbox, 80, &[]);
+        terminal.answer(QUESTION, "b\r");
+        terminal.answer("written to .keylint-baseline.json", "");
+        terminal.answer(QUESTION, "f\r");
+        terminal.answer("why is it none? ", "half a rea");
+        // What the driver of a controlling terminal makes of Ctrl-C.
+        let id = rustix::process::Pid::from_child(&terminal.child);
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        let mode = termios::tcgetattr(&terminal.keyboard).unwrap().local_modes;
+        assert!(mode.contains(termios::LocalModes::ICANON | termios::LocalModes::ECHO));
+        assert_eq!(terminal.wait().code(), Some(130));
+        assert_eq!(
+            sandbox.list("."),
+            [".git", ".keylint-baseline.json", "file1", "file2", "file3"]
+        );
+        sandbox.run("scan").expect(1).says("2 credentials found");
+    }
+
+    #[test]
+    fn a_narrow_terminal_without_colour_shows_no_secret_and_obeys_no_escape() {
+        let sandbox = Sandbox::new();
+        let line = "id = {{aws-access-key-id:1}} \u{1b}]0;title\u{7}\u{202e}\u{1b}[2J\n";
+        sandbox.write("dir\u{1b}[31m/evil\u{202e}", line);
+        let mut terminal = Terminal::start(&sandbox, 50, &[("NO_COLOR", "1")]);
+        let shown = terminal.answer(QUESTION, "q\r");
+        assert_eq!(terminal.wait().code(), Some(0));
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{shown:?}");
+        assert!(shown.contains("evil\\u{202e}:1:6"), "{shown}");
+        assert!(!shown.contains(&expand("{{aws-access-key-id:1}}").0), "{shown}");
+        let instead = shown.lines().filter(|line| line.starts_with("             "));
+        assert!(instead.clone().count() > 4, "{shown}");
+        assert!(instead.clone().all(|line| line.trim_end().len() <= 50), "{shown}");
+    }
 }

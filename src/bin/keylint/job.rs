@@ -8,7 +8,8 @@ use std::time::SystemTime;
 use anyhow::Context;
 use clap::ArgMatches;
 use keylint::config::schema::Options;
-use keylint::config::settings::{Format, Settings, Verbosity};
+use keylint::config::settings::{Settings, Verbosity};
+use keylint::config::values::Format;
 use keylint::detect::Detector;
 use keylint::model::coverage::Coverage;
 use keylint::model::finding::Class;
@@ -33,7 +34,7 @@ pub(crate) fn run(
     matches: &ArgMatches,
 ) -> anyhow::Result<Status> {
     let rules = Arc::new(RuleSet::builtin()?);
-    let mut resolved = settings::resolve(typed, &args.config, first, &rules)?;
+    let mut resolved = settings::resolve(typed, &args.scanning.config, first, &rules)?;
     terminal::install_logger(resolved.settings.presentation.verbosity);
     match &resolved.file {
         Some(file) => log::debug!("configuration: {}", file.display()),
@@ -45,18 +46,19 @@ pub(crate) fn run(
             outputs::probe(path)?;
         }
     }
-    let baseline = resolved.baseline(&args.suppress);
+    let baseline = resolved.baseline(&args.scanning.suppress);
     if let Some(file) = &baseline {
         log::debug!("baseline: {}", file.display());
     }
-    let mut suppressions = resolved.suppressions(baseline.as_deref())?;
+    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
+    let loading = resolved.suppressions(baseline.as_deref(), &interrupted)?;
     let settings = resolved.settings;
     let detector = detector(rules, &settings);
-    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let progress = Arc::default();
     let display = Display::start(&progress, settings.presentation.verbosity != Verbosity::Quiet);
     let outcome = scan::run_watched(inputs, &settings, &detector, &interrupted, &progress);
     drop(display);
+    let mut suppressions = loading.finish()?;
     let mut outcome = outcome?;
     silence::apply(&mut outcome, &mut suppressions, &settings);
     let written = write_reports(&targets, &settings, &outcome, detector.rules());

@@ -3,6 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use anyhow::{Context, bail};
 use keylint::config::settings::Settings;
@@ -24,7 +25,8 @@ pub(crate) struct Known {
 /// Resolves the settings of a scan of the tree around the current directory.
 pub(crate) fn resolve(args: &KnownArgs) -> anyhow::Result<(Resolved, Arc<RuleSet>)> {
     let rules = Arc::new(RuleSet::builtin()?);
-    let resolved = settings::resolve(&args.options(), &args.config, Path::new("."), &rules)?;
+    let resolved =
+        settings::resolve(&args.options(), &args.scanning.config, Path::new("."), &rules)?;
     terminal::install_logger(resolved.settings.presentation.verbosity);
     Ok((resolved, rules))
 }
@@ -37,16 +39,18 @@ pub(crate) fn scan(
     baseline: Option<&Path>,
     history: bool,
 ) -> anyhow::Result<Known> {
-    let mut suppressions = resolved.suppressions(baseline)?;
+    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
+    let loading = resolved.suppressions(baseline, &interrupted)?;
     let Resolved { settings, root, .. } = resolved;
     let detector = job::detector(Arc::clone(&rules), &settings);
-    let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
     let mut inputs = vec![Input::Path(from_here(root))];
     if history {
         let narrowing = Narrowing::default();
         inputs.push(Input::History { repository: None, narrowing });
     }
-    let mut outcome = scan::run(&inputs, &settings, &detector, &interrupted)?;
+    let outcome = scan::run(&inputs, &settings, &detector, &interrupted);
+    let mut suppressions = loading.finish()?;
+    let mut outcome = outcome?;
     for problem in outcome.coverage.problems.iter().chain(&outcome.coverage.gaps) {
         let path = problem.path.as_ref().map(|path| format!("{}: ", path.display()));
         terminal::note(&format!("{}{}", path.unwrap_or_default(), problem.message));
@@ -55,6 +59,8 @@ pub(crate) fn scan(
         bail!("not everything was scanned, so nothing was written (see --allow-incomplete)");
     }
     silence::apply(&mut outcome, &mut suppressions, &settings);
+    // What follows does not look at the flag: it may wait for its user, whom the first Ctrl-C has to set free.
+    interrupted.store(true, Ordering::Relaxed);
     Ok(Known { outcome, rules, settings })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::ArgMatches;
-use keylint::config::settings::Format;
+use keylint::config::values::Format;
 use tempfile::NamedTempFile;
 
 use crate::args::ReportArgs;

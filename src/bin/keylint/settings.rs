@@ -1,21 +1,27 @@
 //! What the command line, the configuration file and the policy together mean, and whose word about findings counts.
 
 use std::env;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, bail};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use keylint::config::schema::Options;
 use keylint::config::settings::{Settings, Watched};
-use keylint::config::tables::{Allow, May, Repository, Tables};
+use keylint::config::tables::{May, Repository, Tables};
 use keylint::config::{discover, schema};
+use keylint::model::allow::Allow;
 use keylint::model::secret::Secret;
 use keylint::model::silenced::Form;
 use keylint::rules::load::RuleSet;
-use keylint::scan::silence::allow_list;
+use keylint::suppress::allow::AllowList;
 use keylint::suppress::baseline::{self, Baseline};
-use keylint::suppress::{Suppressions, foreign};
+use keylint::suppress::foreign::{self, ForeignList};
+use keylint::suppress::{List, Suppressions};
 
 use crate::args::{ConfigArgs, SuppressArgs};
 
@@ -238,32 +244,39 @@ impl Resolved {
     }
 
     /// What stands in files about findings: the policy's word first, then that of the configuration, the baseline, and
-    /// other tools' files. Notes down which files these are.
-    pub(crate) fn suppressions(&mut self, baseline: Option<&Path>) -> anyhow::Result<Suppressions> {
+    /// other tools' files. Notes down which files these are. If the baseline turns out to be no such file later on, that
+    /// sets `interrupted`.
+    pub(crate) fn suppressions(
+        &mut self,
+        baseline: Option<&Path>,
+        interrupted: &Arc<AtomicBool>,
+    ) -> anyhow::Result<Loading> {
         let here = env::current_dir().unwrap_or_default();
-        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
-        let mut suppressions = Suppressions::new(today);
-        for Allowed { form, file, base, entries } in &self.allow {
-            suppressions.add(Box::new(allow_list(*form, file, base, entries)));
-        }
-        let mut files: Vec<PathBuf> =
-            self.allow.iter().map(|allowed| allowed.file.clone()).collect();
-        if let Some(file) = baseline {
-            let file = shown(file, &here);
-            match foreign::read_baseline(&file, &self.root, &foreign_options())? {
-                Some(list) => suppressions.add(Box::new(list)),
-                None => suppressions.add(Box::new(Baseline::read(&file)?)),
-            }
+        let mut files = Vec::new();
+        let mut allow = Vec::new();
+        for Allowed { form, file, base, entries } in std::mem::take(&mut self.allow) {
+            allow.push(AllowList::new(form, &file, &base, entries));
             files.push(file);
         }
+        let baseline = baseline.map(|file| {
+            let file = shown(file, &here);
+            files.push(file.clone());
+            let (root, interrupted) = (self.root.clone(), Arc::clone(interrupted));
+            thread::spawn(move || {
+                let read = read_baseline(&file, &root);
+                if read.is_err() {
+                    interrupted.store(true, Ordering::Relaxed);
+                }
+                read
+            })
+        });
+        let mut foreign = Vec::new();
         if self.settings.suppress.foreign && self.foreign_files && !self.no_repo_config {
-            for list in foreign::load(&self.root, &here, &foreign_options())? {
-                files.push(list.path().to_owned());
-                suppressions.add(Box::new(list));
-            }
+            foreign = foreign::load(&self.root, &here, &foreign_options())?;
+            files.extend(foreign.iter().map(|list| list.path().to_owned()));
         }
         self.settings.watched = files.into_iter().filter_map(|file| self.watched(file)).collect();
-        Ok(suppressions)
+        Ok(Loading { allow, baseline, foreign })
     }
 
     fn watched(&self, shown: PathBuf) -> Option<Watched> {
@@ -271,4 +284,37 @@ impl Resolved {
         let scope = absolute.strip_prefix(&self.root).ok()?.to_owned();
         Some(Watched { shown, scope })
     }
+}
+
+/// Lists, one of which may still be read: a baseline can have 100,000 entries, and nobody asks for one before the scan
+/// is over.
+pub(crate) struct Loading {
+    allow: Vec<AllowList>,
+    baseline: Option<JoinHandle<anyhow::Result<Box<dyn List + Send>>>>,
+    foreign: Vec<ForeignList>,
+}
+
+impl Loading {
+    /// The lists, once all are read.
+    pub(crate) fn finish(self) -> anyhow::Result<Suppressions> {
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let mut suppressions = Suppressions::new(today);
+        self.allow.into_iter().for_each(|list| suppressions.add(Box::new(list)));
+        if let Some(reading) = self.baseline {
+            suppressions.add(reading.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        self.foreign.into_iter().for_each(|list| suppressions.add(Box::new(list)));
+        Ok(suppressions)
+    }
+}
+
+/// Reads a baseline of keylint's or of another tool's.
+fn read_baseline(file: &Path, root: &Path) -> anyhow::Result<Box<dyn List + Send>> {
+    if let Some(plain) = Baseline::read_plain(file)? {
+        return Ok(Box::new(plain));
+    }
+    Ok(match foreign::read_baseline(file, root, &foreign_options())? {
+        Some(foreign) => Box::new(foreign),
+        None => Box::new(Baseline::read(file)?),
+    })
 }

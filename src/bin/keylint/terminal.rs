@@ -6,8 +6,10 @@
 use std::env;
 use std::io::{self, IsTerminal, Write};
 
-use keylint::config::settings::{Color, Verbosity};
+use keylint::config::settings::Verbosity;
+use keylint::config::values::Color;
 use keylint::report::escape::escape;
+use terminal_size::{Width, terminal_size_of};
 
 /// Says what went wrong.
 pub(crate) fn error(message: &str) {
@@ -80,12 +82,14 @@ fn colors_wanted(
     !refused && is_terminal()
 }
 
-/// Columns of a text report: what `COLUMNS` says, within what is pleasant to read, or 80.
+/// Columns of a text report: what `COLUMNS` says, or else the terminal that it goes to, within what is pleasant to read;
+/// elsewhere 80.
 pub(crate) fn width() -> usize {
     const NARROWEST: usize = 40;
     const WIDEST: usize = 120;
-    let columns = env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(80);
-    columns.clamp(NARROWEST, WIDEST)
+    let said = || env::var("COLUMNS").ok()?.parse().ok();
+    let is = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
+    said().or_else(is).unwrap_or(80).clamp(NARROWEST, WIDEST)
 }
 
 /// Sends what the library logs to standard error: warnings, and with `--verbose` the details.

@@ -2,8 +2,9 @@
 //! `.gitleaksignore`, is read, too.
 
 use super::carry::Carry;
+use super::digest::Digest;
 use super::hex;
-use super::list::{Digest, ForeignList, Scope};
+use super::list::{ForeignList, Scope};
 use super::{Problem, gitleaks_ignore};
 use crate::model::secret::Secret;
 

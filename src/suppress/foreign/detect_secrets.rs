@@ -13,7 +13,8 @@ use serde_json::Value;
 
 use super::carry::Carry;
 use super::dialect::Dialect;
-use super::list::{Digest, ForeignList, Scope, normal};
+use super::digest::Digest;
+use super::list::{ForeignList, Scope, normal};
 use super::pattern::{Allow, Compiler, Target};
 use super::{Lines, Problem, hex, json_problem};
 

@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::carry::Carry;
 use super::dialect::Dialect;
-use super::list::{Digest, ForeignList, Scope};
+use super::digest::Digest;
+use super::list::{ForeignList, Scope};
 use super::pattern::{Allow, Compiler};
 use super::yaml::{self, Node, Value};
 use super::{Problem, hex};

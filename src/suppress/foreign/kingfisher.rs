@@ -6,7 +6,8 @@
 
 use super::Problem;
 use super::carry::Carry;
-use super::list::{Digest, ForeignList, Scope, normal};
+use super::digest::Digest;
+use super::list::{ForeignList, Scope, normal};
 use super::yaml::{self, Node};
 
 /// What such a file starts with, below comments.

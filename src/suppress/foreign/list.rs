@@ -6,15 +6,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use hmac::{Hmac, KeyInit, Mac};
 use ignore::gitignore::Gitignore;
-use sha1::Sha1;
-use sha2::{Digest as _, Sha256};
-use twox_hash::XxHash3_64;
 
 use super::carry::Carry;
+use super::digest::{Digest, Digested};
 use super::pattern::Allow;
-use crate::model::finding::{Part, PartKind};
+use crate::model::finding::PartKind;
 use crate::model::secret::Secret;
 use crate::model::silenced::{Entry, Form};
 use crate::suppress::{List, Subject};
@@ -63,21 +60,6 @@ impl Concern {
             () => Some(Self::Any),
         }
     }
-}
-
-/// A value as another tool wrote it down without saying it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Digest {
-    /// SHA-1 of the value.
-    Sha1([u8; 20]),
-    /// SHA-256 of the value.
-    Sha256([u8; 32]),
-    /// HMAC-SHA-256 of the value, under the list's key.
-    Hmac([u8; 32]),
-    /// SHA-256 of GitGuardian's `value,type` sequence.
-    GitGuardian([u8; 32]),
-    /// XXH3 of value, kind of source and place: Kingfisher's.
-    Kingfisher(u64),
 }
 
 /// Where an entry holds.
@@ -129,14 +111,12 @@ pub struct ForeignList {
     form: Form,
     path: PathBuf,
     base: PathBuf,
-    key: Option<Secret>,
     entries: Vec<Item>,
     passed_over: Vec<PassedOver>,
     positions: HashMap<Box<str>, BTreeMap<u64, Vec<Position>>>,
     values: HashMap<Secret, Scoped>,
     digests: HashMap<Digest, Scoped>,
-    /// Which kinds of digest there are, so that none is worked out in vain.
-    kinds: [bool; 5],
+    digested: Digested,
     allows: Vec<(Allow, u32)>,
     globs: Option<(Gitignore, HashMap<String, u32>)>,
 }
@@ -148,13 +128,12 @@ impl ForeignList {
             form,
             path: path.into(),
             base: base.into(),
-            key: None,
             entries: Vec::new(),
             passed_over: Vec::new(),
             positions: HashMap::new(),
             values: HashMap::new(),
             digests: HashMap::new(),
-            kinds: [false; 5],
+            digested: Digested::default(),
             allows: Vec::new(),
             globs: None,
         }
@@ -194,7 +173,7 @@ impl ForeignList {
 
     /// Sets the key that [`Digest::Hmac`] entries were made with.
     pub(super) fn set_key(&mut self, key: Secret) {
-        self.key = Some(key);
+        self.digested.key = Some(key);
     }
 
     /// Adds an entry; what it matches is said by the number that this gives.
@@ -236,7 +215,7 @@ impl ForeignList {
     }
 
     pub(super) fn of_digest(&mut self, entry: u32, digest: Digest, scope: Scope) {
-        self.kinds[kind(&digest)] = true;
+        self.digested.want(&digest);
         self.digests.entry(digest).or_default().add(scope, entry);
     }
 
@@ -247,48 +226,6 @@ impl ForeignList {
     /// Sets the path patterns in `.gitignore` syntax, and which entry each is by its text.
     pub(super) fn set_globs(&mut self, globs: Gitignore, entries: HashMap<String, u32>) {
         self.globs = Some((globs, entries));
-    }
-
-    /// The digests of a part of which entries may tell.
-    fn digests_of(&self, part: &Part) -> Vec<Digest> {
-        let value = part.value.expose();
-        let mut digests = Vec::new();
-        let wanted = |digest: &Digest| self.kinds[kind(digest)];
-        if wanted(&Digest::Sha1([0; 20])) {
-            digests.push(Digest::Sha1(Sha1::digest(value).into()));
-        }
-        if wanted(&Digest::Sha256([0; 32])) {
-            digests.push(Digest::Sha256(Sha256::digest(value).into()));
-        }
-        if let (true, Some(key)) = (wanted(&Digest::Hmac([0; 32])), &self.key) {
-            let mut mac = Hmac::<Sha256>::new_from_slice(key.expose())
-                .expect("HMAC takes a key of any length");
-            mac.update(value);
-            digests.push(Digest::Hmac(mac.finalize().into_bytes().into()));
-        }
-        if wanted(&Digest::Kingfisher(0)) {
-            digests.extend(["file", "git", "ext"].map(|source| kingfisher(part, source)));
-        }
-        digests
-    }
-}
-
-/// Kingfisher's fingerprint of a part met in such a source.
-fn kingfisher(part: &Part, source: &str) -> Digest {
-    let mut text = part.value.expose().to_vec();
-    text.extend_from_slice(source.as_bytes());
-    text.extend_from_slice(&part.span.start.to_le_bytes());
-    text.extend_from_slice(&part.span.end.to_le_bytes());
-    Digest::Kingfisher(XxHash3_64::oneshot(&text))
-}
-
-fn kind(digest: &Digest) -> usize {
-    match digest {
-        Digest::Sha1(_) => 0,
-        Digest::Sha256(_) => 1,
-        Digest::Hmac(_) => 2,
-        Digest::GitGuardian(_) => 3,
-        Digest::Kingfisher(_) => 4,
     }
 }
 
@@ -333,13 +270,16 @@ fn came_from(file: &str, subject: &Subject<'_>) -> bool {
 }
 
 impl ForeignList {
+    /// Entries about single parts, if there is one for each copy of the credential: the tools tell copies apart.
     fn look_up(&self, subject: &Subject<'_>, path: Option<&str>) -> Vec<u32> {
         let commit = subject.finding.origin.commit().map(|commit| commit.id.as_str());
         let mut hits = Vec::new();
+        let mut bare = subject.finding.copies();
         // At the further paths of a credential in a history it may stand in other lines.
         let is_own = subject.scope == subject.finding.origin.scope();
         let at_path = path.filter(|_| is_own).and_then(|path| self.positions.get(path));
         for part in &subject.finding.parts {
+            let before = hits.len();
             let last = part.end.line.clamp(part.start.line, part.start.line + MAX_LINES);
             let on_lines = at_path
                 .into_iter()
@@ -351,20 +291,23 @@ impl ForeignList {
                 fits.then_some(position.entry)
             }));
             let by_value = self.values.get(&part.value).into_iter();
-            let digests = self.digests_of(part);
+            let digests = self.digested.of(part);
             let by_digest = digests.iter().filter_map(|digest| self.digests.get(digest));
             for scoped in by_value.chain(by_digest) {
                 hits.extend(scoped.at(path, subject));
             }
             let fitting = self.allows.iter().filter(|(allow, _)| allow.fits(part, path, commit));
             hits.extend(fitting.map(|(_, entry)| *entry));
+            if let (Some(copy), true) = (part.copy, hits.len() > before) {
+                bare.remove(&copy);
+            }
         }
-        hits
+        if bare.is_empty() { hits } else { Vec::new() }
     }
 
     /// Entries that name a whole credential, as GitGuardian's do.
     fn look_up_whole(&self, subject: &Subject<'_>) -> Vec<u32> {
-        if !self.kinds[kind(&Digest::GitGuardian([0; 32]))] {
+        if !self.digested.is_wanted(&Digest::GitGuardian([0; 32])) {
             return Vec::new();
         }
         let digests = super::gitguardian::digests(&subject.finding.parts);

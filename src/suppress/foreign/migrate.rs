@@ -178,7 +178,8 @@ impl Plan {
         let entry = list.entry(index);
         let remark = |words| Remark { path: entry.path.clone(), line: entry.line, words };
         if is_idle {
-            self.left.push(remark(format!("{}: silences nothing that keylint finds", entry.what)));
+            self.left
+                .push(remark(format!("{}: silences nothing that keylint would show", entry.what)));
         } else if entry.reason.is_some_and(|reason| reason.starts_with(detect_secrets::REAL)) {
             self.doubts.push(remark(format!(
                 "{}: {}; revoke it",

@@ -7,6 +7,7 @@ mod betterleaks;
 pub mod carry;
 mod detect_secrets;
 mod dialect;
+mod digest;
 mod git_secrets;
 mod gitguardian;
 mod gitleaks_config;

@@ -237,6 +237,7 @@ fn part(text: &[u8], kind: PartKind, range: Range<usize>, words: &str, reach: us
         decoded: Vec::new(),
         raw: None,
         cell: None,
+        copy: Some(0),
     }
 }
 

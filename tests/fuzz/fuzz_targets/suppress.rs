@@ -33,10 +33,10 @@ fuzz_target!(|input: (&str, u16)| {
     assert!(read.iter().all(|one| one.line <= lines && one.lines.0 <= one.lines.1));
     assert!(malformed.iter().all(|one| one.line <= lines));
 
-    if let Ok(mut baseline) = Baseline::parse(Path::new("b"), text.to_owned()) {
+    if let Ok(mut baseline) = Baseline::parse(Path::new("b"), text) {
         baseline.settle(|_| true);
-        let written = baseline.text().to_owned();
-        let mut again = Baseline::parse(Path::new("b"), written.clone()).expect("it was written here");
+        let written = baseline.text();
+        let mut again = Baseline::parse(Path::new("b"), &written).expect("it was written here");
         assert!(!again.settle(|_| true).is_changed, "{written}");
     }
 });

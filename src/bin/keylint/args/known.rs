@@ -5,29 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use keylint::config::schema::Options;
 
-use super::run::{ArchiveArgs, ConfigArgs, FindingArgs, PathArgs, WalkArgs};
-use super::suppress::SuppressArgs;
+use super::run::{ScanningArgs, WalkArgs};
 
 /// What is scanned by them, and how: all of the tree, from the root of the repository on.
 #[derive(Debug, Args)]
 pub(crate) struct KnownArgs {
     #[command(flatten)]
-    pub(crate) findings: FindingArgs,
+    pub(crate) scanning: ScanningArgs,
 
     #[command(flatten)]
-    pub(crate) suppress: SuppressArgs,
-
-    #[command(flatten)]
-    pub(crate) paths: PathArgs,
-
-    #[command(flatten)]
-    pub(crate) walk: WalkArgs,
-
-    #[command(flatten)]
-    pub(crate) archives: ArchiveArgs,
-
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
+    walk: WalkArgs,
 }
 
 #[derive(Debug, Args)]
@@ -70,11 +57,8 @@ impl KnownArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
         let mut options = Options::default();
-        self.findings.add_to(&mut options);
-        self.paths.add_to(&mut options);
+        self.scanning.add_to(&mut options);
         self.walk.add_to(&mut options);
-        self.archives.add_to(&mut options);
-        self.suppress.add_to(&mut options);
         options
     }
 }

@@ -4,29 +4,37 @@ use std::path::PathBuf;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use keylint::config::schema::{Glob, Options, SizeLimit};
-use keylint::config::settings::{Color, FailOn, Format};
+use keylint::config::schema::Options;
+use keylint::config::values::{Color, FailOn, Format};
+use keylint::config::values::{Glob, SizeLimit};
 use keylint::model::finding::Confidence;
 
 use super::suppress::SuppressArgs;
 
-/// What every command that scans takes.
+/// What every command takes that scans and reports.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) report: ReportArgs,
 
     #[command(flatten)]
-    pub(crate) findings: FindingArgs,
+    pub(crate) scanning: ScanningArgs,
+}
+
+/// What every command takes that scans, whatever comes of it.
+#[derive(Debug, Args)]
+pub(crate) struct ScanningArgs {
+    #[command(flatten)]
+    findings: FindingArgs,
 
     #[command(flatten)]
     pub(crate) suppress: SuppressArgs,
 
     #[command(flatten)]
-    pub(crate) paths: PathArgs,
+    paths: PathArgs,
 
     #[command(flatten)]
-    pub(crate) archives: ArchiveArgs,
+    archives: ArchiveArgs,
 
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
@@ -70,7 +78,7 @@ pub(crate) struct ReportArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Findings")]
-pub(crate) struct FindingArgs {
+struct FindingArgs {
     /// Severity from which on findings give exit status 1 [default: medium]
     #[arg(long, value_name = "SEVERITY", value_parser = choice(FailOn::ALL, FailOn::as_str))]
     fail_on: Option<FailOn>,
@@ -93,7 +101,7 @@ pub(crate) struct FindingArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "What is scanned")]
 #[expect(clippy::struct_excessive_bools, reason = "clap has a field for each switch")]
-pub(crate) struct PathArgs {
+struct PathArgs {
     /// Leave out paths that match GLOB, in .gitignore syntax; may be repeated
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<Glob>,
@@ -144,7 +152,7 @@ pub(crate) struct WalkArgs {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Archives")]
-pub(crate) struct ArchiveArgs {
+struct ArchiveArgs {
     /// Do not unpack archives and compressed files: scan them as they lie
     #[arg(long, overrides_with = "archives")]
     no_archives: bool,
@@ -203,7 +211,7 @@ pub(crate) struct ConfigArgs {
 impl RunArgs {
     /// What was typed, in the terms of a configuration file.
     pub(crate) fn options(&self) -> Options {
-        let Self { report, findings, paths, archives, .. } = self;
+        let report = &self.report;
         let mut options = Options {
             // Each report has its own: see `outputs`.
             format: None,
@@ -213,17 +221,24 @@ impl RunArgs {
             show_secrets: switch(report.show_secrets, report.no_show_secrets),
             ..Options::default()
         };
-        findings.add_to(&mut options);
-        paths.add_to(&mut options);
-        archives.add_to(&mut options);
-        self.suppress.add_to(&mut options);
+        self.scanning.add_to(&mut options);
         options
+    }
+}
+
+impl ScanningArgs {
+    /// Adds what was typed to the other options.
+    pub(super) fn add_to(&self, options: &mut Options) {
+        self.findings.add_to(options);
+        self.paths.add_to(options);
+        self.archives.add_to(options);
+        self.suppress.add_to(options);
     }
 }
 
 impl FindingArgs {
     /// Adds what was typed to the other options.
-    pub(super) fn add_to(&self, options: &mut Options) {
+    fn add_to(&self, options: &mut Options) {
         options.fail_on = self.fail_on;
         options.min_confidence = self.min_confidence;
         options.include_examples = switch(self.include_examples, self.no_include_examples);
@@ -232,7 +247,7 @@ impl FindingArgs {
 
 impl ArchiveArgs {
     /// Adds what was typed to the other options.
-    pub(super) fn add_to(&self, options: &mut Options) {
+    fn add_to(&self, options: &mut Options) {
         options.archives = switch(self.archives, self.no_archives);
         options.archive_depth = self.archive_depth;
         options.archive_members = self.archive_members;
@@ -246,7 +261,7 @@ impl ArchiveArgs {
 
 impl PathArgs {
     /// Adds what was typed to the other options.
-    pub(super) fn add_to(&self, options: &mut Options) {
+    fn add_to(&self, options: &mut Options) {
         options.hidden = switch(self.hidden, self.no_hidden);
         options.exclude.clone_from(&self.exclude);
         options.max_file_size = self.max_file_size;

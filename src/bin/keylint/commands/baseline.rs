@@ -76,7 +76,7 @@ fn compare(
 }
 
 fn file(args: &BaselineFile, root: &Path) -> PathBuf {
-    let typed = args.file.as_ref().or(args.known.suppress.baseline.as_ref());
+    let typed = args.file.as_ref().or(args.known.scanning.suppress.baseline.as_ref());
     typed.cloned().unwrap_or_else(|| {
         shown(&root.join(FILE_NAME), &std::env::current_dir().unwrap_or_default())
     })

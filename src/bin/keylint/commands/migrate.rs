@@ -29,7 +29,7 @@ pub(crate) fn run(args: &MigrateArgs, out: &mut dyn Write) -> anyhow::Result<Sta
     let config = entries::read(&target)?;
     // What keylint's own entries silence needs no further ones, and what the lists silence is to be seen.
     resolved.foreign_files = false;
-    let baseline = resolved.baseline(&args.known.suppress);
+    let baseline = resolved.baseline(&args.known.scanning.suppress);
     let history = needs_history(&lists) && root.join(".git").exists();
     let found = known::scan(resolved, rules, baseline.as_deref(), history)?;
     let mut planner = Planner::new(&mut lists, &config);

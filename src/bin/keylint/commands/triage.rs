@@ -37,7 +37,7 @@ const QUESTION: &str = "[r]eal, [f]alse positive, [b]aseline (real, known), [l]a
 pub(crate) fn run(args: &TriageArgs, out: &mut dyn Write) -> anyhow::Result<Status> {
     let (resolved, rules) = known::resolve(&args.known)?;
     let config = resolved.file.clone().unwrap_or_else(|| resolved.root.join(discover::FILE_NAME));
-    let in_use = resolved.baseline(&args.known.suppress);
+    let in_use = resolved.baseline(&args.known.scanning.suppress);
     let baseline = in_use.clone().unwrap_or_else(|| resolved.root.join(FILE_NAME));
     let here = env::current_dir().context("the current directory cannot be found")?;
     let (config, baseline) = (shown(&config, &here), shown(&baseline, &here));
@@ -170,7 +170,7 @@ fn ask(input: &mut dyn BufRead, out: &mut dyn Write) -> anyhow::Result<Answer> {
     }
 }
 
-/// A line that is not empty; `None` at the end of the input.
+/// A line that is not empty; `None` at the end of the input. What arrow keys leave in a line is not taken.
 fn line(
     input: &mut dyn BufRead,
     out: &mut dyn Write,
@@ -179,13 +179,16 @@ fn line(
     loop {
         write!(out, "{question}")?;
         out.flush()?;
-        let mut typed = String::new();
-        if input.read_line(&mut typed).context("standard input cannot be read")? == 0 {
+        let mut typed = Vec::new();
+        if input.read_until(b'\n', &mut typed).context("standard input cannot be read")? == 0 {
             writeln!(out)?;
             return Ok(None);
         }
+        let typed = String::from_utf8(typed).unwrap_or_else(|_| "\0".to_owned());
         let typed = typed.trim();
-        if !typed.is_empty() {
+        if typed.contains(char::is_control) {
+            writeln!(out, "that holds more than text: once more, please")?;
+        } else if !typed.is_empty() {
             return Ok(Some(typed.to_owned()));
         }
     }
