@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::prefilter::{Case, Hit, Literal, Prefilter};
-use crate::decode::nested;
+use crate::decode::nested::{self, Piece};
 use crate::model::layer::Layer;
 use crate::rules::load::RuleSet;
 use crate::rules::schema::{Matcher, Rule};
@@ -23,6 +23,8 @@ pub(crate) enum Owner {
     Pattern(usize),
     /// A sign of something wrapped in this layer, that starts so many bytes before it.
     Probe(Layer, usize),
+    /// What may be a piece of a value, or stand before the first.
+    Piece(Piece),
 }
 
 /// Whether what is wrapped inside a text is looked for.
@@ -108,11 +110,15 @@ impl Compiled {
         if probes == Probes::Off {
             return Vec::new();
         }
-        let literal = |(bytes, layer, back): (&'static [u8], Layer, usize)| {
-            owners.push(Owner::Probe(layer, back));
+        let probes = nested::PROBES
+            .into_iter()
+            .map(|(bytes, layer, back)| (bytes, Owner::Probe(layer, back)));
+        let pieces = nested::PIECES.into_iter().map(|(bytes, piece)| (bytes, Owner::Piece(piece)));
+        let literal = |(bytes, owner): (&'static [u8], Owner)| {
+            owners.push(owner);
             (owners.len() - 1, Literal { bytes, case: Case::Sensitive })
         };
-        nested::PROBES.into_iter().map(literal).collect()
+        probes.chain(pieces).map(literal).collect()
     }
 
     /// Whether what is wrapped inside a text is looked for.

@@ -128,7 +128,7 @@ fn secret(text: &[u8], range: Range<usize>, surrounds: &mut Surrounds<'_>) -> Op
         name.as_ref().filter(|(name, _)| name.role == Role::Secret).map(|(name, _)| name.strength);
     if strength < Some(Strength::Key)
         && (lookalike::is_glued(before, after)
-            || lookalike::is_of_message_id(before, after)
+            || strength.is_none() && lookalike::is_of_message_id(before, after)
             || lookalike::has_foreign_prefix(value))
     {
         return None;

@@ -74,14 +74,14 @@ struct Gathered<'t> {
     hits: Vec<Hit>,
     /// Keywords of patterns, by the rule's number.
     patterns: Vec<(usize, usize)>,
-    /// Where something like a key stands.
-    beside: Vec<usize>,
+    /// Where values may be written in pieces.
+    in_pieces: Vec<Range<usize>>,
 }
 
 impl<'t> Gathered<'t> {
     fn new(rules: &'t Compiled, text: &'t [u8], low: usize, region: Range<usize>) -> Self {
-        let (found, hits, patterns, beside) = Default::default();
-        Self { rules, text, low, region, found, hits, patterns, beside }
+        let (found, hits, patterns, in_pieces) = Default::default();
+        Self { rules, text, low, region, found, hits, patterns, in_pieces }
     }
 
     fn take(&mut self, sign: Sign, at: usize) {
@@ -91,14 +91,18 @@ impl<'t> Gathered<'t> {
                 Owner::KeyId => {
                     let id = key_id(text, at);
                     self.keep(id.as_ref().and_then(|id| secret_after_slash(text, id.range.end)));
+                    if self.rules.looks_inside() && id.is_some() {
+                        self.hits.extend(Hit::of_lines_beside(text, at));
+                    }
                     self.keep(id);
-                    self.beside.push(at);
+                    self.in_pieces.push(nested::beside(at));
                 }
                 Owner::SessionToken => {
                     self.keep(session_token(text, at));
-                    self.beside.push(at);
+                    self.in_pieces.push(nested::beside(at));
                 }
                 Owner::Probe(layer, back) => self.hits.extend(Hit::of_probe(layer, at, back)),
+                Owner::Piece(piece) => self.in_pieces.extend(piece.stretch(text, at)),
                 Owner::Pattern(index) => self.patterns.push((index, at)),
             },
             Sign::Key => {
@@ -127,10 +131,13 @@ impl<'t> Gathered<'t> {
 
     fn into_found(mut self, mut broken: impl FnMut(usize, String)) -> Found {
         if self.rules.secret_keys() && self.rules.looks_inside() {
-            self.beside.sort_unstable();
-            self.hits.extend(Hit::beside(&self.beside));
+            self.hits.extend(Hit::in_pieces(std::mem::take(&mut self.in_pieces)));
         }
-        for (index, at) in std::mem::take(&mut self.patterns) {
+        // The order in which they are met is not that of the text; where two rules take the same value, it must not
+        // decide which.
+        let mut patterns = std::mem::take(&mut self.patterns);
+        patterns.sort_unstable_by_key(|(index, at)| (*at, *index));
+        for (index, at) in patterns {
             match self.rules.pattern(index) {
                 Ok(pattern) => pattern.find(self.text, at, |range| {
                     self.keep(Some(Match { kind: Kind::Pattern(index), range }));

@@ -12,6 +12,7 @@ pub mod check;
 mod compile;
 mod conclude;
 mod context;
+mod detector;
 mod excerpt;
 mod expiry;
 mod inspect;
@@ -25,21 +26,20 @@ mod signs;
 mod validate;
 mod wrapped;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use self::candidate::{Candidate, Kind, Spot, Wrapping};
 use self::cells::Cells;
-use self::compile::{Compiled, Probes};
 use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
 pub use self::context::path::TELLING_PATHS;
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
+pub use self::detector::Detector;
 use self::excerpt::excerpt;
-use self::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line};
+use self::inspect::{Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::{Found, Match};
 use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
@@ -53,8 +53,6 @@ use crate::model::notebook::CellPlace;
 use crate::model::secret::Secret;
 use crate::model::span::{LineCursor, Span};
 use crate::model::traces::Inherited;
-use crate::rules::load::RuleSet;
-use crate::rules::schema::Matcher;
 
 /// Text before a window's core that its detection may look at, in bytes.
 pub const MARGIN_BEFORE: usize = 24 * 1024;
@@ -73,47 +71,6 @@ pub const MAX_VALUE_BYTES: usize = 8 << 20;
 /// Runs of 40 characters without any context that are kept of one blob. Data may hold any number of them, and alone
 /// they are of low confidence.
 pub const MAX_LONE_RUNS: usize = 2_000;
-
-/// All rules of a run, ready to be matched against blobs from many threads.
-pub struct Detector {
-    rules: Arc<RuleSet>,
-    compiled: Compiled,
-    floors: Floors,
-    now: Option<i64>,
-}
-
-impl Detector {
-    /// Prepares `rules` for matching. Patterns are compiled when a keyword of theirs is first met. Expiry times are
-    /// not judged until [`at`](Self::at) says what time it is.
-    pub fn new(rules: Arc<RuleSet>) -> Self {
-        let floor = |matcher| {
-            rules.by_matcher(matcher).and_then(|(_, rule)| rule.min_entropy).unwrap_or(0.0)
-        };
-        let floors = Floors {
-            key_id: floor(Matcher::AwsAccessKeyId),
-            secret: floor(Matcher::AwsSecretAccessKey),
-        };
-        Self { compiled: Compiled::new(&rules, Probes::On), floors, rules, now: None }
-    }
-
-    /// Takes texts as they stand: nothing that is escaped, encoded or written in pieces is looked into.
-    #[must_use]
-    pub fn without_decoding(self) -> Self {
-        Self { compiled: Compiled::new(&self.rules, Probes::Off), ..self }
-    }
-
-    /// Judges expiry times that stand beside temporary credentials by `now`.
-    #[must_use]
-    pub fn at(mut self, now: SystemTime) -> Self {
-        self.now = now.duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs().cast_signed());
-        self
-    }
-
-    /// The rules this detector looks for.
-    pub fn rules(&self) -> &RuleSet {
-        &self.rules
-    }
-}
 
 /// What came of one blob.
 #[derive(Debug, Default)]
@@ -196,9 +153,9 @@ impl<'d> BlobScan<'d> {
     /// looked at if that one's traces are known.
     pub fn whole(&mut self, view: &View<'_>, inherited: &mut Inherited<'_>) {
         let (compiled, text) = (&self.detector.compiled, view.text());
-        let Some(traces) = signs::traces(compiled, text, inherited.base) else {
-            return self.window(view, 0..text.len(), true);
-        };
+        let is_kin = inherited.base.is_some() || inherited.own.is_some();
+        let traces = is_kin.then(|| signs::traces(compiled, text, inherited.base)).flatten();
+        let Some(traces) = traces else { return self.window(view, 0..text.len(), true) };
         let signs = traces.0.iter().copied().map(Sign::of);
         let found = matcher::matches_at(compiled, text, signs, |rule, message| {
             self.broken.entry(rule).or_insert(message);
@@ -235,13 +192,14 @@ impl<'d> BlobScan<'d> {
                 floors: self.detector.floors,
                 sections: Sections::default(),
             };
-            let mut seen = self.look_inside(view, &core, &hits, table.as_ref(), &mut ids);
+            let (mut seen, overruled) =
+                self.look_inside(view, &core, &hits, table.as_ref(), &mut ids);
             seen.retain(|one| !cells.is_in_image(one.outer.start));
             ids.push(Ids { layers: Vec::new(), starts: starts_of_ids(&found) });
             let room = self.room().saturating_sub(seen.len());
             let inspected = self.inspect(text, &found, &core, surrounds, &ids, room);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
-            self.link(view, &inspected, &core, rows);
+            self.link(view, &inspected, &core, rows, &overruled);
             let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
             for one in wrapped::merge(text, plain, seen) {
                 self.value_bytes += one.value.len();
@@ -312,9 +270,9 @@ impl<'d> BlobScan<'d> {
         hits: &[Hit],
         table: Option<&Table>,
         ids: &mut Vec<Ids>,
-    ) -> Vec<Wrapped> {
+    ) -> (Vec<Wrapped>, HashMap<(Spot, Spot), usize>) {
         if hits.is_empty() {
-            return Vec::new();
+            return Default::default();
         }
         let mut explorer = Explorer {
             compiled: &self.detector.compiled,
@@ -327,38 +285,40 @@ impl<'d> BlobScan<'d> {
             seen: Vec::new(),
             ids,
             links: Vec::new(),
+            overruled: HashMap::new(),
             depends_on_path: false,
             over_limit: false,
         };
         explorer.explore(&Frame::outermost(view.text(), core), hits, table);
         self.nested_over_limit |= explorer.over_limit;
         self.depends_on_path |= explorer.depends_on_path;
-        self.links.append(&mut explorer.links);
-        let mut seen = explorer.seen;
+        self.links.extend(explorer.best_links());
+        let Explorer { mut seen, overruled, .. } = explorer;
         let room = self.room();
         self.over_limit |= seen.len() > room;
         seen.truncate(room);
-        seen
+        (seen, overruled)
     }
 
-    fn link(&mut self, view: &View<'_>, inspected: &[Inspected], core: &Range<usize>, rows: Rows) {
-        let ends: Vec<End<'_>> = inspected
-            .iter()
-            .filter_map(|one| {
-                let name = one.context.name.as_ref().map(|(name, _)| name);
-                Some(End { role: one.kind.role()?, range: one.range.clone(), name })
-            })
-            .collect();
-        self.links.extend(links(view.text(), &ends, core, rows, |range| Spot {
-            start: view.original(range.start),
-            nth: 0,
-        }));
+    /// Links values in clear, but for pairs of which views tell more.
+    fn link(
+        &mut self,
+        view: &View<'_>,
+        inspected: &[Inspected],
+        core: &Range<usize>,
+        rows: Rows,
+        overruled: &HashMap<(Spot, Spot), usize>,
+    ) {
+        let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
+        let spot = |range: &Range<usize>| Spot { start: view.original(range.start), nth: 0 };
+        let all = links(view.text(), &ends, core, rows, spot).into_iter();
+        self.links.extend(all.filter(|link| !overruled.contains_key(&(link.first, link.second))));
     }
 
     /// Keeps what was seen of a value; the line cursor stands at its start.
     fn keep(&mut self, view: &View<'_>, seen: Wrapped, cell: Option<CellPlace>) {
         let text = view.text();
-        let Wrapped { inspected: one, outer, nth, value, layers } = seen;
+        let Wrapped { inspected: one, outer, nths, value, layers } = seen;
         let raw = &text[outer.clone()];
         let start = self.lines.position();
         let mut after = self.lines.clone();
@@ -367,7 +327,7 @@ impl<'d> BlobScan<'d> {
         self.candidates.push(Candidate {
             kind: one.kind,
             span,
-            spot: Spot { start: span.start, nth },
+            spot: Spot { start: span.start, nth: nths.start },
             wrapping: (!layers.is_empty()).then(|| Wrapping { layers, raw: Secret::new(raw) }),
             start,
             end: after.position(),

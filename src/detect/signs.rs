@@ -53,9 +53,13 @@ const REACH_OF_RUN: usize = 64;
 /// much as one at some hundreds of bytes.
 const TOO_SHORT: usize = 1024;
 
-/// Signs that are noted of a text. One with more is looked at as a whole whatever it has in common with another one,
-/// since notes are held as long as the text: at most 32 KiB for each.
-const MAX_NOTED: usize = 4096;
+/// Signs that are noted of any text. One with more, and with more than one in [`MIN_DISTANCE`] bytes, is looked at as a
+/// whole whatever it has in common with another one, since notes are held as long as the text.
+const MAX_NOTED: usize = 1024;
+
+/// The least bytes for each sign of a text that are noted however many there are: notes take an eighth of the memory
+/// that the text takes.
+const MIN_DISTANCE: usize = 64;
 
 /// Calls `sign` with every sign in `text` and its place, in no order.
 pub(crate) fn look(rules: &Compiled, text: &[u8], mut sign: impl FnMut(Sign, usize)) {
@@ -83,10 +87,11 @@ pub(crate) fn traces(
     base: Option<(&Traces, &[Copied])>,
 ) -> Option<Traces> {
     u32::try_from(text.len()).ok()?;
+    let most = MAX_NOTED.max(text.len() / MIN_DISTANCE);
     let mut traces = Vec::new();
     let mut take = |trace| {
         // One more than are noted says that there are too many.
-        if traces.len() <= MAX_NOTED {
+        if traces.len() <= most {
             traces.push(trace);
         }
     };
@@ -105,7 +110,8 @@ pub(crate) fn traces(
     }
     look_at(rules, text, from..text.len(), reach, &mut take);
     traces.sort_unstable();
-    (traces.len() <= MAX_NOTED).then_some(Traces(traces))
+    traces.shrink_to_fit();
+    (traces.len() <= most).then_some(Traces(traces))
 }
 
 /// That part of a copied stretch in which every sign lies whole, if it is worth its while.
@@ -142,11 +148,58 @@ mod tests {
 
     use super::*;
     use crate::detect::compile::Probes;
+    use crate::detect::matcher;
+    use crate::rules::builtin;
     use crate::rules::load::RuleSet;
     use crate::rules::placeholder::expand;
 
     fn rules() -> Compiled {
         Compiled::new(&RuleSet::builtin().unwrap(), Probes::On)
+    }
+
+    /// The rules and two of one value, with keywords that are a part of each other and longer than a run.
+    fn more_rules() -> Compiled {
+        let rule = |id: &str, keyword: &str, ignore_case: bool| {
+            format!(
+                r#"
+                [[rule]]
+                id = "{id}"
+                title = "A title"
+                severity = "high"
+                keywords = ["{keyword}"]
+                ignore-case = {ignore_case}
+                pattern = '(?i)acme_[a-z_]{{0,100}}=(?P<secret>[a-z0-9]{{8}})'
+                what = "What."
+                why = "Why."
+                instead = "Instead."
+                references = ["https://example.org"]
+                hits = ["x"]
+                misses = []
+                "#
+            )
+        };
+        let rules = rule("acme-key", LONG, true) + &rule("acme", "acme_", false);
+        let text = format!("provider = \"Acme\"\n{rules}");
+        let files = builtin::FILES.iter().copied().chain([("acme.toml", text.as_str())]);
+        Compiled::new(&RuleSet::from_files(files).unwrap(), Probes::On)
+    }
+
+    const LONG: &str = "acme_key_of_the_secret_storage_that_has_a_rather_long_name_in_all_of_its_settings_everywhere";
+
+    #[test]
+    fn the_same_is_found_at_signs_that_are_known() {
+        let rules = more_rules();
+        let text = format!(
+            "{LONG}=12345678 ACME_x {}=abcdefgh {{{{aws-access-key-id:1}}}}",
+            LONG.to_uppercase()
+        );
+        let text = expand(&text).0.into_bytes();
+        let none = |_, message| panic!("{message}");
+        let expected = matcher::matches(&rules, &text, 0..text.len(), none);
+        let signs = traces_of(&rules, &text, None).0;
+        let found = matcher::matches_at(&rules, &text, signs.into_iter().map(Sign::of), none);
+        assert_eq!(found, expected);
+        assert_eq!(found.0.len(), 4, "{found:?}");
     }
 
     fn traces_of(rules: &Compiled, text: &[u8], base: Option<(&Traces, &[Copied])>) -> Traces {
@@ -170,8 +223,10 @@ mod tests {
     #[test]
     fn a_text_with_too_many_signs_leaves_none() {
         let rules = rules();
-        for (count, is_noted) in [(MAX_NOTED, true), (MAX_NOTED + 1, false)] {
-            let text = "\\/ ".repeat(count);
+        for (count, between, is_noted) in
+            [(MAX_NOTED, 0, true), (MAX_NOTED + 1, 0, false), (2 * MAX_NOTED, MIN_DISTANCE, true)]
+        {
+            let text = format!("\\/ {}", " ".repeat(between)).repeat(count);
             assert_eq!(traces(&rules, text.as_bytes(), None).is_some(), is_noted);
         }
     }
@@ -189,6 +244,8 @@ mod tests {
             1 => Just("{{aws-secret-access-key:1}}".to_owned()),
             1 => Just("{{aws-session-token:1}}".to_owned()),
             1 => Just("QUtJQ".to_owned()),
+            1 => Just(LONG.to_uppercase()),
+            1 => Just(format!("{LONG}=12345678")),
         ]
     }
 
@@ -213,8 +270,9 @@ mod tests {
         fn what_was_copied_has_the_signs_it_had(
             pieces in prop::collection::vec(piece(), 1..14),
             steps in prop::collection::vec(prop::collection::vec(step(), 1..6), 1..4),
+            is_more in any::<bool>(),
         ) {
-            let rules = rules();
+            let rules = if is_more { more_rules() } else { rules() };
             let mut base = expand(&pieces.concat()).0.into_bytes();
             let mut known = traces_of(&rules, &base, None);
             for steps in steps {

@@ -5,6 +5,7 @@
 //! that view as over any text, and whatever they find is found where it came from. Views inside views go
 //! [`MAX_DEPTH`] deep.
 
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::path::Path;
 
@@ -24,6 +25,9 @@ use crate::model::secret::Secret;
 /// Text on each side of a decoded value that a view takes in: a partner's distance, and what stands around that.
 const REGION: usize = link::REACH + 4 * 1024;
 
+/// The longest escape that may stand right before a value without being part of it: `[1;33m`.
+const LONGEST_ESCAPE: usize = 6;
+
 /// The text that views of a window may have together, for each of its bytes, and in addition.
 const ROOM_PER_BYTE: usize = 8;
 const ROOM: usize = 4 << 20;
@@ -40,8 +44,8 @@ pub(super) struct Wrapped {
     pub(super) inspected: Inspected,
     /// Where it stands in the window's text.
     pub(super) outer: Range<usize>,
-    /// Tells it apart from others that came from the same place.
-    pub(super) nth: u64,
+    /// Tells it apart from others that came from the same place: the offsets in what was decoded from there.
+    pub(super) nths: Range<u64>,
     pub(super) value: Secret,
     /// What was undone, the outermost layer first; nothing for a value in clear.
     pub(super) layers: Vec<Layer>,
@@ -57,12 +61,14 @@ pub(super) fn merge(
     all.extend(plain.map(|inspected| {
         let outer = inspected.range.clone();
         let value = Secret::new(&text[outer.clone()]);
-        Wrapped { inspected, outer, nth: 0, value, layers: Vec::new() }
+        Wrapped { inspected, outer, nths: 0..1, value, layers: Vec::new() }
     }));
     let role = |one: &Wrapped| one.inspected.kind.role();
     let place = |one: &Wrapped| (one.outer.start, std::cmp::Reverse(one.outer.end));
     all.sort_by(|one, other| {
-        let key = |one: &Wrapped| (place(one), role(one), one.layers.len(), one.nth);
+        let longest = |one: &Wrapped| std::cmp::Reverse(one.value.len());
+        let key =
+            |one: &Wrapped| (place(one), role(one), one.nths.start, longest(one), one.layers.len());
         key(one).cmp(&key(other)).then_with(|| one.value.cmp(&other.value))
     });
     // Of what was decoded in two ways the one that got further is kept, however many layers the other took.
@@ -71,25 +77,40 @@ pub(super) fn merge(
             && role(one) == role(kept)
             && kept.value.expose().starts_with(one.value.expose())
     });
-    // The furthest end, by depth, of all that start before, or at the same place and end later.
-    let mut ends = [0; MAX_DEPTH + 1];
-    let is_part: Vec<bool> = all
+    let mut is_part = are_parts(&all, |one| one.outer.clone()).into_iter();
+    all.retain(|_| !is_part.next().unwrap_or_default());
+    let mut is_part = all
         .chunk_by(|one, next| one.outer == next.outer)
-        .flat_map(|here| {
-            let is_part = |one: &Wrapped| {
-                ends[one.layers.len() + 1..].iter().any(|end| *end >= one.outer.end)
-            };
-            let parts: Vec<bool> = here.iter().map(is_part).collect();
-            for one in here {
-                let end = &mut ends[one.layers.len()];
-                *end = one.outer.end.max(*end);
-            }
-            parts
-        })
-        .collect();
-    let mut is_part = is_part.into_iter();
+        .flat_map(|here| are_parts(here, |one| one.nths.clone()))
+        .collect::<Vec<bool>>()
+        .into_iter();
     all.retain(|_| !is_part.next().unwrap_or_default());
     all
+}
+
+/// Which of `all` lie within one that is wrapped deeper, but not at the very same place, by their ranges.
+fn are_parts<T: Ord + Copy>(all: &[Wrapped], range: impl Fn(&Wrapped) -> Range<T>) -> Vec<bool> {
+    let key = |index: &usize| {
+        let Range { start, end } = range(&all[*index]);
+        (start, std::cmp::Reverse(end))
+    };
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(key);
+    let mut are_parts = vec![false; all.len()];
+    // The furthest end, by depth, of all that start before, or at the same place and end later.
+    let mut ends: [Option<T>; MAX_DEPTH + 1] = [None; MAX_DEPTH + 1];
+    for here in order.chunk_by(|one, next| key(one) == key(next)) {
+        let last = Some(range(&all[here[0]]).end);
+        for index in here {
+            let deeper = &ends[all[*index].layers.len() + 1..];
+            are_parts[*index] = deeper.iter().any(|end| *end >= last);
+        }
+        for index in here {
+            let end = &mut ends[all[*index].layers.len()];
+            *end = last.max(*end);
+        }
+    }
+    are_parts
 }
 
 /// A text and the way back from it to the window's.
@@ -132,7 +153,50 @@ impl<'f> Frame<'f> {
     }
 
     fn is_decoded(&self, range: &Range<usize>) -> bool {
-        self.up.is_none_or(|(map, _)| map.touches_decoded(range))
+        self.up.is_none_or(|(map, _)| map.touches_decoded(range, 1))
+    }
+}
+
+/// A pair of candidates, the earlier one first.
+type Pair = (Spot, Spot);
+
+/// One view, by itself.
+struct View<'v> {
+    frame: &'v Frame<'v>,
+    layer: Layer,
+    /// What it was made for, by its place in the text around.
+    values: &'v [Decoded],
+    /// Whether a match in its text is none in the text around.
+    is_new: &'v dyn Fn(&Range<usize>) -> bool,
+}
+
+impl View<'_> {
+    /// Whether this view tells more of two values and what stands between them than the text around does: it shows
+    /// one of them first, or something between them is wrapped, in a mail or in a string that holds both. What is
+    /// encoded whole says nothing of the text around it, nor that of it.
+    fn tells_more(&self, first: &Range<usize>, second: &Range<usize>) -> bool {
+        let Some((map, outer)) = self.frame.up else { return false };
+        let may_hold_both = match self.layer {
+            Layer::QuotedPrintable => |_: &[u8]| true,
+            Layer::Escapes | Layer::Entities | Layer::Percent => {
+                |between: &[u8]| memchr::memchr(b'\n', between).is_none()
+            }
+            _ => return false,
+        };
+        if (self.is_new)(first) || (self.is_new)(second) {
+            let glued = first.start.saturating_sub(LONGEST_ESCAPE);
+            let last = second.end.min(self.frame.text.len() - 1);
+            return self.has_value(&map.source(&(glued..last + 1)).range);
+        }
+        let between = map.source(first).range.end..map.source(second).range.start;
+        self.has_value(&between) && may_hold_both(&outer.text[between])
+    }
+
+    /// Whether one of the values that the view was made for lies in a range of the text around. Others may be in reach
+    /// of one window and not of another.
+    fn has_value(&self, range: &Range<usize>) -> bool {
+        let next = self.values.partition_point(|value| value.range.end <= range.start);
+        self.values.get(next).is_some_and(|value| value.range.start < range.end)
     }
 }
 
@@ -151,15 +215,26 @@ pub(super) struct Explorer<'w> {
     pub(super) seen: Vec<Wrapped>,
     /// Key IDs that are wrapped, whether they start in the core or not.
     pub(super) ids: &'w mut Vec<Ids>,
-    pub(super) links: Vec<Link>,
+    /// Links between values that are wrapped, or that wrapped text stands between, with the layers that it takes.
+    pub(super) links: Vec<(usize, Link)>,
+    /// Pairs of values that wrapped text stands between, with the layers at the end of which it stands in clear: their
+    /// links in a text of fewer layers say less.
+    pub(super) overruled: HashMap<Pair, usize>,
     /// Whether a value was passed over that the name of its file could have made a finding.
     pub(super) depends_on_path: bool,
     pub(super) over_limit: bool,
 }
 
 impl Explorer<'_> {
-    /// Follows `hits`, signs of something wrapped in the text of `frame`, sorted.
-    pub(super) fn explore(&mut self, frame: &Frame<'_>, hits: &[Hit], table: Option<&Table>) {
+    /// Follows `hits`, signs of something wrapped in the text of `frame`, sorted. Gives the places in that text of the
+    /// key IDs that were wrapped.
+    pub(super) fn explore(
+        &mut self,
+        frame: &Frame<'_>,
+        hits: &[Hit],
+        table: Option<&Table>,
+    ) -> Vec<usize> {
+        let mut ids = Vec::new();
         for hits in hits.chunk_by(|one, other| one.layer == other.layer) {
             let layer = hits[0].layer;
             let values = self.values(frame, hits);
@@ -168,9 +243,10 @@ impl Explorer<'_> {
                 let start = here[0].range.start.saturating_sub(REGION);
                 let end = here.iter().map(|value| value.range.end).max().unwrap_or(start);
                 let region = start..frame.text.len().min(end + REGION);
-                self.look(frame, layer, &region, here, table);
+                ids.extend(self.look(frame, layer, &region, here, table));
             }
         }
+        ids
     }
 
     /// The values that may hold what is looked for.
@@ -190,7 +266,7 @@ impl Explorer<'_> {
             *looked_at = decoded.until;
             self.over_limit |= decoded.over_limit;
             values.extend(decoded.values.into_iter().filter(|value| {
-                frame.is_decoded(&value.range) && self.is_promising(hit.layer, value)
+                frame.is_decoded(&value.range) && (hit.is_sure() || self.is_promising(value))
             }));
         }
         values.sort_by_key(|value| (value.range.start, std::cmp::Reverse(value.range.end)));
@@ -198,11 +274,7 @@ impl Explorer<'_> {
         values
     }
 
-    fn is_promising(&self, layer: Layer, value: &Decoded) -> bool {
-        // A soft break is seldom anything else, and what it cuts may be wrapped in more.
-        if layer == Layer::QuotedPrintable {
-            return true;
-        }
+    fn is_promising(&self, value: &Decoded) -> bool {
         let text = &value.text;
         let (found, hits) = matcher::matches(self.compiled, text, 0..text.len(), |_, _| {});
         let is_part = |found: &Match| match found.kind {
@@ -214,7 +286,8 @@ impl Explorer<'_> {
             || Hit::of_file(text, &(0..text.len())).is_some()
     }
 
-    /// Detection in one view.
+    /// Detection in one view, and in those inside it first: a run counts near an ID that is wrapped deeper. Gives the
+    /// places of key IDs as [`explore`](Self::explore) does.
     fn look(
         &mut self,
         parent: &Frame<'_>,
@@ -222,11 +295,11 @@ impl Explorer<'_> {
         region: &Range<usize>,
         values: &[Decoded],
         table: Option<&Table>,
-    ) {
+    ) -> Vec<usize> {
         let len = region.len() + values.iter().map(|value| value.text.len()).sum::<usize>();
         let Some(room) = self.room.checked_sub(len) else {
             self.over_limit = true;
-            return;
+            return Vec::new();
         };
         self.room = room;
         let nested = Nested::new(layer, parent.text, region, values);
@@ -246,39 +319,52 @@ impl Explorer<'_> {
         let cut = (region.start > 0, region.end < parent.text.len());
         let is_new = |range: &Range<usize>| {
             let at_cut = (cut.0 && range.start == 0) || (cut.1 && range.end == text.len());
-            !at_cut && nested.map().touches_decoded(range)
+            !at_cut && nested.map().touches_decoded(range, LONGEST_ESCAPE)
         };
-        self.detect(&frame, &found, is_new, table);
+        let mut ids = Vec::new();
         if frame.layers.len() < MAX_DEPTH {
             hits.extend(nested.values().iter().filter_map(|range| Hit::of_file(text, range)));
             hits.sort_unstable();
-            self.explore(&frame, &hits, table);
+            ids = self.explore(&frame, &hits, table);
         }
+        let view = View { frame: &frame, layer, values, is_new: &is_new };
+        self.detect(&view, &found, table, &mut ids);
+        ids.into_iter().map(|id| nested.map().source(&(id..id + 1)).range.start).collect()
     }
 
+    /// Detection in the text of a view. `ids` are the places of those that are wrapped deeper; those that the view
+    /// shows first are added.
     fn detect(
         &mut self,
-        frame: &Frame<'_>,
+        view: &View<'_>,
         found: &[Match],
-        is_new: impl Fn(&Range<usize>) -> bool,
         table: Option<&Table>,
+        ids: &mut Vec<usize>,
     ) {
+        let (frame, is_new) = (view.frame, view.is_new);
         let mut surrounds = Surrounds {
             path: self.path,
             table,
             floors: self.floors,
             sections: Sections::default(),
         };
-        let all_ids = || found.iter().filter(|found| found.kind.role() == Some(Role::Id));
-        let ids: Vec<Place> = all_ids().map(|id| frame.place(&id.range)).collect();
-        let new_ids = all_ids().zip(&ids).filter(|(id, _)| is_new(&id.range));
-        let starts: Vec<usize> = new_ids.map(|(_, place)| place.outer).collect();
+        let shown = found.iter().filter(|found| found.kind.role() == Some(Role::Id));
+        let (new, known): (Vec<&Match>, Vec<&Match>) = shown.partition(|id| is_new(&id.range));
+        let starts: Vec<usize> = new.iter().map(|id| frame.place(&id.range).outer).collect();
         if !starts.is_empty() {
             self.ids.push(Ids { layers: frame.layers.clone(), starts });
         }
+        ids.extend(new.iter().map(|id| id.range.start));
+        let mut places: Vec<Place> = known
+            .iter()
+            .map(|id| id.range.start)
+            .chain(ids.iter().copied())
+            .map(|at| frame.place(&(at..at + 1)))
+            .collect();
+        places.sort_unstable_by_key(|place| place.in_view);
         let mut depends_on_path = false;
         let is_kept = |one: &Inspected| {
-            let is_kept = !one.is_lone_run() || self.is_near_id(frame, &ids, one);
+            let is_kept = !one.is_lone_run() || self.is_near_id(frame, &places, one);
             depends_on_path |= !is_kept
                 && frame.core.contains(&one.range.start)
                 && is_new(&one.range)
@@ -291,37 +377,70 @@ impl Explorer<'_> {
             .filter(is_kept)
             .collect();
         self.depends_on_path |= depends_on_path;
-        let ends: Vec<End<'_>> = inspected
-            .iter()
-            .filter_map(|one| {
-                let name = one.context.name.as_ref().map(|(name, _)| name);
-                Some(End { role: one.kind.role()?, range: one.range.clone(), name })
-            })
-            .collect();
-        let spot = |range: &Range<usize>| {
-            let (outer, nth) = frame.outer(range);
-            Spot { start: (self.original)(outer.start), nth }
-        };
-        let new: std::collections::HashSet<Spot> =
-            inspected.iter().filter(|one| is_new(&one.range)).map(|one| spot(&one.range)).collect();
-        let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
-        let all = links(frame.text, &ends, &frame.core, rows, spot).into_iter();
-        // Those between values in clear are known, and not for what a view makes of the text between them.
-        self.links
-            .extend(all.filter(|link| new.contains(&link.first) || new.contains(&link.second)));
+        self.link(view, &inspected, table);
         for one in inspected {
             if frame.core.contains(&one.range.start) && is_new(&one.range) {
-                let (outer, nth) = frame.outer(&one.range);
+                let (outer, first) = frame.outer(&one.range);
+                let (_, last) = frame.outer(&(one.range.end - 1..one.range.end));
                 let value = Secret::new(&frame.text[one.range.clone()]);
                 self.seen.push(Wrapped {
                     inspected: one,
                     outer,
-                    nth,
+                    nths: first..last.max(first) + 1,
                     value,
                     layers: frame.layers.clone(),
                 });
             }
         }
+    }
+
+    /// Links what was seen in a view, as far as that is not known: of values in clear it is, unless the view tells more
+    /// of what stands between them.
+    fn link(&mut self, view: &View<'_>, inspected: &[Inspected], table: Option<&Table>) {
+        let frame = view.frame;
+        let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
+        let spot = |range: &Range<usize>| {
+            let (outer, nth) = frame.outer(range);
+            Spot { start: (self.original)(outer.start), nth }
+        };
+        let new: HashSet<Spot> = inspected
+            .iter()
+            .filter(|one| (view.is_new)(&one.range))
+            .map(|one| spot(&one.range))
+            .collect();
+        let mut overruled: HashSet<Pair> = HashSet::new();
+        for (index, first) in ends.iter().enumerate() {
+            let is_near = |second: &&End<'_>| second.range.start <= first.range.end + link::REACH;
+            let others = ends[index + 1..].iter().take(link::PASSED).take_while(is_near);
+            for second in others.filter(|second| second.role != first.role) {
+                if view.tells_more(&first.range, &second.range) {
+                    overruled.insert((spot(&first.range), spot(&second.range)));
+                }
+            }
+        }
+        let depth = frame.layers.len();
+        let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
+        let all = links(frame.text, &ends, &frame.core, rows, spot).into_iter();
+        let told: Vec<(usize, Link)> = all
+            .filter(|link| {
+                let pair = (link.first, link.second);
+                new.contains(&pair.0) || new.contains(&pair.1) || overruled.contains(&pair)
+            })
+            .map(|link| (depth, link))
+            .collect();
+        for pair in overruled {
+            let deepest = self.overruled.entry(pair).or_default();
+            *deepest = depth.max(*deepest);
+        }
+        self.links.extend(told);
+    }
+
+    /// The links that no view has a better one for.
+    pub(super) fn best_links(&self) -> impl Iterator<Item = Link> {
+        let is_best = |(depth, link): &&(usize, Link)| {
+            self.overruled.get(&(link.first, link.second)).is_none_or(|deepest| depth >= deepest)
+        };
+        self.links.iter().filter(is_best).map(|(_, link)| *link)
     }
 
     /// Whether a key ID stands near a run, in this window or before it.

@@ -4,31 +4,31 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Trace {
     /// The offset, in bytes.
-    pub at: u32,
+    pub(crate) at: u32,
     /// What may stand there: a number of the one who looked.
-    pub sign: u32,
+    pub(crate) sign: u32,
 }
 
 /// All such places of a blob, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traces(pub Vec<Trace>);
+pub struct Traces(pub(crate) Vec<Trace>);
 
-/// A stretch that a blob has in common with the one that it was made of. All in bytes.
+/// A stretch that an object has in common with the one that it was made of. All in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Copied {
-    /// Where it stands in the other blob.
-    pub from: usize,
+    /// Where it stands in the other object.
+    pub(crate) from: usize,
     /// Where it stands in this one.
-    pub to: usize,
+    pub(crate) to: usize,
     /// How long it is.
-    pub len: usize,
+    pub(crate) len: usize,
 }
 
 /// What a blob has from another one, and what it leaves.
 pub struct Inherited<'a> {
     /// The traces of the blob that it was made of, if they are known, and what was copied of that, in this one's order.
-    pub base: Option<(&'a Traces, &'a [Copied])>,
-    /// Where its own traces go, if other blobs are made of it, and unless they are too many or do not come from its bytes
-    /// as they are.
-    pub own: Option<&'a mut Option<Traces>>,
+    pub(crate) base: Option<(&'a Traces, &'a [Copied])>,
+    /// Where its own traces go, if other blobs are made of it. They are not noted if they are too many, or do not come
+    /// from its bytes as they are.
+    pub(crate) own: Option<&'a mut Option<Traces>>,
 }

@@ -164,6 +164,8 @@ fn deltas_are_rebuilt_from_offsets_and_ids_before_and_behind() {
     made.offset_delta(id(5), two, &[4, 2, 0x91, 1, 2]);
     let seen = made.seen();
     assert_eq!(contents(&seen), [&b"1111"[..], b"22", b"2222", b"3333", b"33334444"]);
+    // What is copied from each is compared where packs are read.
+    assert_eq!(seen.with_base, 4);
 }
 
 #[test]

@@ -102,6 +102,7 @@ mod on_a_terminal {
         keyboard: File,
         screen: Receiver<Vec<u8>>,
         child: Child,
+        /// What was not waited for yet.
         shown: String,
     }
 
@@ -134,16 +135,19 @@ mod on_a_terminal {
             Self { keyboard, screen: receiver, child, shown: String::new() }
         }
 
-        /// Waits until there is `text` on what was shown since the last answer, and types `answer`.
+        /// Waits until `text` is shown behind what was waited for before, and types `answer`. What is shown until then.
         fn answer(&mut self, text: &str, answer: &str) -> String {
-            let mut seen = std::mem::take(&mut self.shown);
-            while !seen.contains(text) {
+            let end = loop {
+                if let Some(at) = self.shown.find(text) {
+                    break at + text.len();
+                }
                 let piece = self.screen.recv_timeout(TIME_LIMIT);
-                let piece = piece.unwrap_or_else(|error| panic!("no `{text}`: {error}: {seen}"));
-                seen.push_str(&String::from_utf8_lossy(&piece));
-            }
+                let piece =
+                    piece.unwrap_or_else(|error| panic!("no `{text}`: {error}: {}", self.shown));
+                self.shown.push_str(&String::from_utf8_lossy(&piece));
+            };
             self.keyboard.write_all(answer.as_bytes()).unwrap();
-            seen
+            self.shown.drain(..end).collect()
         }
 
         fn wait(mut self) -> ExitStatus {

@@ -130,6 +130,7 @@ fn nothing_that_lies_beside_members_is_lost() {
         let bytes = [wrap.wrap("x", b"y"), text.clone()].concat();
         files.push((format!("behind.{wrap:?}").into(), bytes));
     }
+    files.push(("within.7z".into(), sevenz_without_members(&text)));
     let folder = Sandbox::new();
     for (name, bytes) in &files {
         std::fs::write(folder.path(name), bytes).unwrap();
@@ -143,6 +144,15 @@ fn nothing_that_lies_beside_members_is_lost() {
             .any(|found| found.contains("aws-long-term-credentials") && found.contains(&line));
         assert!(found, "{}: {report}", name.display());
     }
+}
+
+/// An archive that says it holds nothing, and `hidden` within it: its directory follows that.
+fn sevenz_without_members(hidden: &[u8]) -> Vec<u8> {
+    let directory = [1, 0];
+    let place = [(hidden.len() as u64).to_le_bytes(), (directory.len() as u64).to_le_bytes()];
+    let place = [&place.concat()[..], &rawzip::crc32(&directory).to_le_bytes()].concat();
+    let sum = rawzip::crc32(&place).to_le_bytes();
+    [b"7z\xbc\xaf\x27\x1c\0\x04", &sum[..], &place, hidden, &directory].concat()
 }
 
 #[test]

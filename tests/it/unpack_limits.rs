@@ -113,6 +113,17 @@ fn what_unpacks_to_itself_ends() {
     assert_one(&outcome, "x!content", ProblemKind::OverLimit, "4 archives around it");
     let outcome = scan(&tar(&[("a.gz", &quine)]), &Settings::default());
     assert_one(&outcome, "x!a.gz!content", ProblemKind::OverLimit, "4 archives around it");
+
+    let sandbox = Sandbox::new();
+    for method in [CompressionMethod::STORE, CompressionMethod::DEFLATE] {
+        let archive = zip(&[("a.gz", &quine), ("b.gz", &quine)], method);
+        let outcome = scan(&archive, &Settings::default());
+        let expected = ["x!a.gz!content", "x!b.gz!content"];
+        let problems = problems(&outcome);
+        assert!(problems.iter().map(|(path, ..)| path.as_str()).eq(expected), "{problems:#?}");
+        std::fs::write(sandbox.path("quine.zip"), &archive).unwrap();
+        sandbox.run("scan .").expect(2).says("4 archives around it");
+    }
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn weak() -> String {
 fn pieces() -> impl Strategy<Value = String> {
     let filler = (1usize..3000).prop_map(|len| "let x = call(b[i], \"é\");\n".repeat(len / 24 + 1));
     let long_line = (1usize..9000).prop_map(|len| "abc-DEF.012,".repeat(len / 12));
-    let credential = (0u32..9, 0usize..20).prop_map(|(number, shape)| {
+    let credential = (0u32..9, 0usize..25).prop_map(|(number, shape)| {
         let shapes = [
             "[profile p]\naws_access_key_id = {{aws-access-key-id:N}}\naws_secret_access_key = {{aws-secret-access-key:N}}\n",
             "connect('{{aws-access-key-id:N}}', '{{aws-secret-access-key:N}}')\n",
@@ -52,6 +52,11 @@ fn pieces() -> impl Strategy<Value = String> {
             "('W')\n",
             "c = '{{base64|say W}}'\n",
             "d = '{{hex|see W}}'\n",
+            "key =3D {{cut:2:=\n|{{aws-access-key-id:N}}}}, secret {{cut:9:=\n|{{aws-secret-access-key:N}}}}.\n",
+            "secret_access_key = '{{cut:20:' + '|{{aws-secret-access-key:N}}}}'\n",
+            "f('{{cut:3:' + '|{{aws-temporary-key-id:N}}}}')\n",
+            "\"key {{aws-access-key-id:N}}\\nis\\nold, \\n{{aws-secret-access-key:N}}\", ",
+            "\"\\u0022{{aws-access-key-id:N}}\\u0022 and \\u0022{{aws-secret-access-key:N}}\\u0022\"\n",
         ];
         shapes[shape].replace('N', &number.to_string()).replace('W', &weak())
     });

@@ -35,46 +35,25 @@ const ENCODINGS: [(&str, Encode); 11] = [
     ("gzip", gzip_base64),
 ];
 
-/// What is not found, or not joined, by the way of wrapping and the fixture. Values without a sign that is written in
-/// another way are found as they stand, with all that stands between them and their names still wrapped; soft breaks
-/// fall into names and records; and a form that is read off a whole file is lost inside of another text.
-#[rustfmt::skip]
-const EXCEPTIONS: [(&str, &str); 34] = [
-    ("json of entities", "python/if_else/conf.py"),
-    ("base64-url", "other/typographic.md"),
-    ("entities", "markdown/quoted_printable.eml"),
-    ("entities", "session/triplets/by_kind.py"),
-    ("json", "csv/secret_column_first.csv"),
-    ("json", "ini/missing_halves/credentials"),
-    ("json", "logs/colours.log"),
-    ("json", "markdown/quoted_printable.eml"),
-    ("json", "python/parallel_lists/rotate.py"),
-    ("json", "session/triplets/by_kind.py"),
-    ("json", "url/form_body.txt"),
-    ("percent", "session/triplets/by_kind.py"),
-    ("qp", "clojure/project.clj"),
-    ("qp", "csv/quoted/credentials.csv"),
-    ("qp", "csv/transposed/keys.txt"),
-    ("qp", "dotnet/BasicCredentials.cs"),
-    ("qp", "dotnet/attributes/Keys.cs"),
-    ("qp", "go/static_provider_v2.go"),
-    ("qp", "json/parallel_arrays/pool.json"),
-    ("qp", "json/profiles_by_kind.json"),
-    ("qp", "logs/multi/trace.log"),
-    ("qp", "markdown/quoted_printable.eml"),
-    ("qp", "markdown/table.adoc"),
-    ("qp", "markdown/transposed/keys.md"),
-    ("qp", "markdown/wiki.txt"),
-    ("qp", "other/dump_lines.txt"),
-    ("qp", "other/typographic.md"),
-    ("qp", "properties/escaped/aws.properties"),
-    ("qp", "python/parallel_lists/rotate.py"),
-    ("qp", "ruby/paperclip.rb"),
-    ("qp", "sql/clickhouse_s3.sql"),
-    ("qp", "xml/talend/Job.item"),
-    ("unicode", "json/escaped_twice/events.jsonl"),
-    ("unicode", "session/triplets/by_kind.py"),
+/// What is not found, or not joined, by the way of wrapping and the fixture, with the reason.
+const EXCEPTIONS: [(&str, &str, &str); 8] = [
+    ("base64-url", "other/typographic.md", "`_` in text beyond ASCII looks like a name's"),
+    ("qp of base64-url", "logs/logstash.conf", CUT_AND_URL),
+    ("qp of base64-url", "other/asterisk.conf", CUT_AND_URL),
+    ("qp of base64-url", "xml/lambda_env.plist", CUT_AND_URL),
+    ("qp of base64-url", "session/triplets/three.env", CUT_AND_URL),
+    (
+        "qp of base64",
+        "session/triplets/three.env",
+        "of a token cut in pieces, one is as good a token",
+    ),
+    ("qp of base64-lines", "json/codepipeline_job.json", LINES_OF_ONE),
+    ("qp of base64-lines", "json/escaped_twice/events.jsonl", LINES_OF_ONE),
 ];
+
+const LINES_OF_ONE: &str = "every second line is one digit that a soft break cut off";
+
+const CUT_AND_URL: &str = "runs that `-` ends are too short to tell a soft break from an operator";
 
 fn scan(files: &[(PathBuf, Vec<u8>)]) -> BTreeMap<PathBuf, BTreeSet<Bare>> {
     let folder = tempfile::tempdir().unwrap();
@@ -114,7 +93,7 @@ enum Share {
 
 /// Fixtures that an encoding makes something else of.
 fn is_excepted(way: &str, path: &Path) -> bool {
-    EXCEPTIONS.iter().any(|(excepted, fixture)| {
+    EXCEPTIONS.iter().any(|(excepted, fixture, _)| {
         (way == *excepted || way.split(" of ").any(|name| name == *excepted))
             && path.ends_with(Path::new("pairs").join(fixture))
     })

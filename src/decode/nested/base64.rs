@@ -17,6 +17,20 @@ const JOINT: usize = 64;
 /// Digits at the start of a run that decide whether it is text.
 pub(super) const HEAD: usize = 24;
 
+/// What ends a line, as it stands or escaped; each before what it ends with.
+const NEWLINES: [&[u8]; 10] = [
+    b"\r\n",
+    b"\n",
+    b"\\r\\n",
+    b"\\n",
+    b"%0D%0A",
+    b"%0A",
+    b"\\u000D\\u000A",
+    b"\\u000A",
+    b"\\u000d\\u000a",
+    b"\\u000a",
+];
+
 /// The value of a base64 digit, whichever of the two alphabets it is from.
 fn sextet(digit: u8) -> Option<u8> {
     Some(match digit {
@@ -126,7 +140,9 @@ impl Lines {
             digits.line(text, from..line.end);
         }
         let end = digits.finish();
-        let start = digits.first.unwrap_or(at);
+        let Some(start) = digits.first else {
+            return Decoded { range: at..at, text: Vec::new(), map: Map::default() };
+        };
         // What fills up the last group belongs to it.
         let padding = text[end..].iter().take(2).take_while(|byte| **byte == b'=').count();
         Decoded { range: start..end + padding, text: digits.text, map: digits.map }
@@ -220,6 +236,7 @@ fn run_start(text: &[u8], end: usize, low: usize) -> usize {
     // The end of an escape is none of the digits.
     match (start.checked_sub(1).map(|at| text[at]), &text[start..end]) {
         (Some(b'\\'), [b'n' | b'r' | b't', ..]) => start + 1,
+        (Some(b'\\'), [b'u', b'0', b'0', b'0', b'A' | b'a' | b'D' | b'd', ..]) => start + 5,
         (Some(b'%'), [b'0', b'A', ..]) => start + 2,
         _ => start,
     }
@@ -228,10 +245,7 @@ fn run_start(text: &[u8], end: usize, low: usize) -> usize {
 /// Where the next line starts, if a line ends at `end`.
 fn joint_after(text: &[u8], end: usize) -> Option<usize> {
     let rest = &text[end..];
-    let newline = [&b"\n"[..], b"\r\n", b"\\n", b"\\r\\n", b"%0A", b"%0D%0A"]
-        .into_iter()
-        .find(|newline| rest.starts_with(newline))?
-        .len();
+    let newline = NEWLINES.iter().find(|newline| rest.starts_with(newline))?.len();
     let indent = rest[newline..].iter().take(JOINT).take_while(|byte| **byte == b' ').count();
     Some(end + newline + indent)
 }
@@ -240,10 +254,7 @@ fn joint_after(text: &[u8], end: usize) -> Option<usize> {
 fn joint_before(text: &[u8], start: usize) -> Option<usize> {
     let spaces = text[..start].iter().rev().take(JOINT).take_while(|byte| **byte == b' ').count();
     let before = &text[..start - spaces];
-    [&b"\r\n"[..], b"\n", b"\\r\\n", b"\\n", b"%0D%0A", b"%0A"]
-        .into_iter()
-        .find_map(|newline| before.strip_suffix(newline))
-        .map(<[u8]>::len)
+    NEWLINES.iter().find_map(|newline| before.strip_suffix(*newline)).map(<[u8]>::len)
 }
 
 /// A line of digits holds nothing else: `AWS_SECRET: ` is none.
@@ -287,13 +298,19 @@ mod tests {
         assert_eq!(decoded.unwrap().text, b"some text of thirty characters");
     }
 
+    #[test]
+    fn nothing_comes_of_what_is_no_digit() {
+        let (decoded, _) = decode(b"x: [FLSU", 3, Extent::Around);
+        assert_eq!(decoded.unwrap().range, 3..3);
+    }
+
     proptest! {
         #[test]
         fn decoding_undoes_encoding(
             bytes in prop::collection::vec(any::<u8>(), 1..400),
             width in 32usize..80,
             at in any::<prop::sample::Index>(),
-            newline in prop_oneof![Just("\n"), Just("\r\n"), Just("\n    "), Just("\\n")],
+            newline in prop_oneof![Just("\n"), Just("\r\n"), Just("\n    "), Just("\\n"), Just("\\u000A")],
         ) {
             let encoded = encode(&bytes);
             let lines: Vec<&str> = encoded

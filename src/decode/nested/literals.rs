@@ -30,9 +30,8 @@ const CALL_REACH: usize = 120;
 pub(super) fn within(text: &[u8], stretch: &Range<usize>) -> Vec<Decoded> {
     let mut values = Vec::new();
     let mut chain: Vec<Range<usize>> = Vec::new();
-    let marks = stretch.clone().filter(|at| matches!(text[*at], b'"' | b'\'' | b'`' | b'\\'));
-    for mark in marks {
-        let Some(joint) = joint(text, mark) else { continue };
+    for joint in joints(text, stretch) {
+        let mark = joint.start;
         let adjoins =
             chain.last().is_some_and(|last| all_digits(&text[last.end..mark.max(last.end)]));
         if !adjoins {
@@ -43,6 +42,16 @@ pub(super) fn within(text: &[u8], stretch: &Range<usize>) -> Vec<Decoded> {
     }
     values.extend(value(text, &chain));
     values
+}
+
+/// Whether literals are joined in a stretch of text.
+pub(super) fn has_joint(text: &[u8], stretch: &Range<usize>) -> bool {
+    joints(text, stretch).next().is_some()
+}
+
+fn joints(text: &[u8], stretch: &Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let marks = stretch.clone().filter(|at| matches!(text[*at], b'"' | b'\'' | b'`' | b'\\'));
+    marks.filter_map(|mark| joint(text, mark))
 }
 
 fn all_digits(text: &[u8]) -> bool {

@@ -113,11 +113,11 @@ impl Map {
         segment.text + low
     }
 
-    /// Whether the text in `range`, or a byte right beside it, is not as it stands in the original, or something that
-    /// stands there is left out.
-    pub fn touches_decoded(&self, range: &Range<usize>) -> bool {
+    /// Whether the text in `range`, one of `before` bytes before it or the one behind it is not as it stands in the
+    /// original, or something that stands there is left out.
+    pub fn touches_decoded(&self, range: &Range<usize>, before: usize) -> bool {
         let last = (range.end + 1).min(self.len()).saturating_sub(1);
-        let segment = self.index(range.start.saturating_sub(1));
+        let segment = self.index(range.start.saturating_sub(before));
         self.segments[segment].scale != Scale::Same || self.index(last) != segment
     }
 }
@@ -163,9 +163,10 @@ mod tests {
         let mut map = Map::default();
         map.push(0, 10, Scale::Same);
         map.push(14, 10, Scale::Same);
-        assert!(!map.touches_decoded(&(0..9)));
-        assert!(map.touches_decoded(&(0..10)));
-        assert!(map.touches_decoded(&(10..20)));
-        assert!(!map.touches_decoded(&(11..20)));
+        assert!(!map.touches_decoded(&(0..9), 1));
+        assert!(map.touches_decoded(&(0..10), 1));
+        assert!(map.touches_decoded(&(10..20), 1));
+        assert!(!map.touches_decoded(&(11..20), 1));
+        assert!(map.touches_decoded(&(11..20), 2));
     }
 }

@@ -13,6 +13,7 @@ mod literals;
 mod map;
 mod pairs;
 mod percent;
+mod pieces;
 mod quoted_printable;
 mod units;
 
@@ -21,6 +22,7 @@ use std::ops::Range;
 use self::base64::Extent;
 use self::map::Scale;
 pub use self::map::{Map, Source};
+pub use self::pieces::{PIECES, Piece};
 use self::units::Notation;
 use crate::model::layer::Layer;
 
@@ -37,6 +39,11 @@ pub const SHORTEST_RUN: usize = 40;
 /// How far from a key the pieces of its other parts are looked for, in bytes to each side.
 pub const BESIDE: usize = 1024;
 
+/// The stretch around something like a key at `at`, in which its other parts may be written in pieces.
+pub fn beside(at: usize) -> Range<usize> {
+    at.saturating_sub(BESIDE)..at + BESIDE
+}
+
 /// A sign that something may be wrapped at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
@@ -51,6 +58,8 @@ pub struct Hit {
 enum Kind {
     /// The value stands right there.
     There,
+    /// What stands there is wrapped, whether it is a value or what lies between two.
+    Beside,
     /// The whole run or block that starts there.
     Run,
     /// Up to this offset.
@@ -138,16 +147,45 @@ impl Hit {
         !matches!(self.kind, Kind::UpTo(_))
     }
 
-    /// The hits that anything like a key gives, which stands at each of `places` (in ascending order): its parts may
-    /// be written in pieces. There is one for each stretch around such places.
-    pub fn beside(places: &[usize]) -> Vec<Self> {
-        let stretches = places.chunk_by(|one, next| *next <= one + 2 * BESIDE).flat_map(|places| {
-            let at = places[0].saturating_sub(BESIDE);
-            let kind = Kind::UpTo(places[places.len() - 1] + BESIDE);
-            let layers = [Layer::QuotedPrintable, Layer::SplitLiteral];
-            layers.map(|layer| Self { layer, at, kind })
+    /// The hit of a key that stands at `at` in a string with line ends that are escaped: what they part are its lines.
+    pub fn of_lines_beside(text: &[u8], at: usize) -> Option<Self> {
+        const REACH: usize = 256;
+        let ends = [&b"\\n"[..], b"\\r"];
+        let after = &text[at..text.len().min(at + REACH)];
+        let after = &after[..memchr::memchr(b'\n', after).unwrap_or(after.len())];
+        let before = &text[at.saturating_sub(REACH)..at];
+        let before = &before[memchr::memrchr(b'\n', before).map_or(0, |newline| newline + 1)..];
+        let behind = ends.iter().filter_map(|end| memchr::memmem::find(after, end)).min();
+        let at = behind.map(|behind| at + behind).or_else(|| {
+            let ahead = ends.iter().filter_map(|end| memchr::memmem::rfind(before, end)).max();
+            ahead.map(|ahead| at - before.len() + ahead)
+        })?;
+        Some(Self { layer: Layer::Escapes, at, kind: Kind::Beside })
+    }
+
+    /// Whether it needs no value to be worth a view.
+    pub fn is_sure(&self) -> bool {
+        // A soft break is seldom anything else, and what it cuts may be wrapped in more.
+        self.kind == Kind::Beside || self.layer == Layer::QuotedPrintable
+    }
+
+    /// The hits of stretches in which values may be written in pieces, two for each stretch or for several that touch:
+    /// however many there are, no byte is looked at for more than these two.
+    pub fn in_pieces(mut stretches: Vec<Range<usize>>) -> Vec<Self> {
+        stretches.sort_unstable_by_key(|stretch| stretch.start);
+        stretches.dedup_by(|next, last| {
+            let touches = next.start <= last.end;
+            if touches {
+                last.end = last.end.max(next.end);
+            }
+            touches
         });
-        stretches.collect()
+        let hits = stretches.into_iter().flat_map(|stretch| {
+            let kind = Kind::UpTo(stretch.end);
+            let layers = [Layer::QuotedPrintable, Layer::SplitLiteral];
+            layers.map(|layer| Self { layer, at: stretch.start, kind })
+        });
+        hits.collect()
     }
 
     /// The hit of a gzip file, if one starts at the start of `range`.

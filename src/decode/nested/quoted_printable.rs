@@ -1,6 +1,6 @@
 //! Quoted-printable as mails have it: soft line breaks, and the signs that are written as numbers.
 //!
-//! Only signs and white space are undone, and only in capitals, as every encoder writes them: in `KEY=2Fab` the sign
+//! Letters and digits are left, for they are never escaped, and only capitals are read, as every encoder writes them: in `KEY=2Fab` the sign
 //! may well be an operator.
 
 use std::ops::Range;
@@ -10,27 +10,40 @@ use super::units::{Notation, Unit};
 use super::{Decoded, is_digit64};
 use crate::model::layer::Layer;
 
+/// Where encoders put a soft break, in columns: at the latest at 76.
+const NARROWEST: usize = 70;
+const WIDEST: usize = 77;
+
 /// Whether a soft break follows on the run at the start of a text, where encoders put one: near column 76.
 pub(super) fn is_cut(text: &[u8]) -> bool {
-    let len = text.iter().take(77).take_while(|byte| is_digit64(**byte)).count();
+    let len = text.iter().take(WIDEST).take_while(|byte| is_digit64(**byte)).count();
     let end = &text[len..];
-    (len >= 70) && (end.starts_with(b"=\n") || end.starts_with(b"=\r\n"))
+    (len >= NARROWEST) && (end.starts_with(b"=\n") || end.starts_with(b"=\r\n"))
 }
 
-/// The values in a stretch of text that a soft break cuts.
+/// The values in a stretch of text that a soft break cuts, or that an escape stands before as only mails have it: an
+/// equals sign, a character beyond ASCII.
 pub(super) fn within(text: &[u8], stretch: &Range<usize>) -> Vec<Decoded> {
     let Some(notation) = Notation::of(Layer::QuotedPrintable) else { return Vec::new() };
     let mut values: Vec<Decoded> = Vec::new();
-    for newline in memchr::memchr_iter(b'\n', &text[stretch.clone()]) {
-        let newline = stretch.start + newline;
-        let before = text[..newline].strip_suffix(b"\r").unwrap_or(&text[..newline]);
-        let cuts = matches!(before, [.., last, b'='] if is_digit64(*last));
-        let mark = before.len().saturating_sub(1);
-        if cuts && values.last().is_none_or(|last| last.range.end <= mark) {
+    for mark in memchr::memchr_iter(b'=', &text[stretch.clone()]) {
+        let mark = stretch.start + mark;
+        if tells_of_a_mail(text, mark) && values.last().is_none_or(|last| last.range.end <= mark) {
             values.push(notation.decode(text, &notation.stretch(text, mark)));
         }
     }
     values
+}
+
+fn tells_of_a_mail(text: &[u8], mark: usize) -> bool {
+    let Some(unit) = unit(text, mark) else { return false };
+    if !unit.text().is_empty() {
+        return unit.text() == b"=" || !unit.text().is_ascii();
+    }
+    let line = &text[mark.saturating_sub(WIDEST)..mark];
+    let width = memchr::memrchr(b'\n', line).map_or(line.len(), |newline| line.len() - newline - 1);
+    text[..mark].last().is_some_and(|last| is_digit64(*last))
+        || (NARROWEST..WIDEST).contains(&width)
 }
 
 /// The break or sign whose `=` stands at `at`.
@@ -42,10 +55,22 @@ pub(super) fn unit(text: &[u8], at: usize) -> Option<Unit> {
     if rest.starts_with(b"\r\n") {
         return Some(Unit::nothing(3));
     }
-    let digits = rest.get(..2)?;
-    let byte = hex(digits).filter(|_| !digits.iter().any(u8::is_ascii_lowercase))?;
-    let is_sign = byte.is_ascii_punctuation() || byte.is_ascii_whitespace();
-    is_sign.then(|| Unit::byte(3, byte))
+    let first = byte(&text[at..])?;
+    if first.is_ascii() {
+        let is_sign = first.is_ascii_punctuation() || first.is_ascii_whitespace();
+        return is_sign.then(|| Unit::byte(3, first));
+    }
+    let mut character = [0; 4];
+    let bytes = text[at..].chunks(3).map_while(byte).zip(&mut character);
+    let count = bytes.map(|(byte, place)| *place = byte).count();
+    let character = character[..count].utf8_chunks().next()?.valid().chars().next()?;
+    Some(Unit::character(3 * character.len_utf8(), character))
+}
+
+/// The byte that an escape stands for.
+fn byte(escape: &[u8]) -> Option<u8> {
+    let digits = escape.strip_prefix(b"=")?.get(..2)?;
+    hex(digits).filter(|_| !digits.iter().any(u8::is_ascii_lowercase))
 }
 
 #[cfg(test)]
@@ -59,7 +84,9 @@ mod tests {
         assert_eq!(text("=\r\nx"), Some(vec![]));
         assert_eq!(text("=3D"), Some(b"=".to_vec()));
         assert_eq!(text("=2F"), Some(b"/".to_vec()));
-        for other in ["=2f", "=41", "=C3", "=", "=x", "= \n"] {
+        assert_eq!(text("=C3=BCx"), Some("ü".as_bytes().to_vec()));
+        assert_eq!(text("=E2=80=9C=E2"), Some("“".as_bytes().to_vec()));
+        for other in ["=2f", "=41", "=C3", "=C3=", "=C3=3D", "=80=80", "=", "=x", "= \n"] {
             assert_eq!(text(other), None, "{other}");
         }
     }

@@ -67,12 +67,13 @@ impl Notation {
         })
     }
 
-    /// The stretch around `at` that can be one value.
+    /// The stretch around `at` that can be one value, and the byte before it: that may begin an escape of another kind,
+    /// which is no part of the value (`%3D`, `=3D`, a colour).
     pub(super) fn stretch(&self, text: &[u8], at: usize) -> Range<usize> {
         let is_inside = |byte: &u8| is_digit64(*byte) || self.inside.contains(byte);
         let before = text[at.saturating_sub(LONGEST)..at].iter().rev().take_while(|b| is_inside(b));
         let after = text[at..text.len().min(at + LONGEST)].iter().take_while(|b| is_inside(b));
-        at - before.count()..at + after.count()
+        (at - before.count()).saturating_sub(1)..at + after.count()
     }
 
     /// The text in `range` with every unit in it undone.

@@ -5,6 +5,7 @@ use std::ops::Range;
 use crate::detect::candidate::Spot;
 use crate::detect::context::lines::{Line, is_section_header, line_at};
 use crate::detect::context::names::{Name, Role, Strength};
+use crate::detect::inspect::Inspected;
 
 /// Candidates further apart than this many bytes are never joined. Session tokens of some thousand characters may
 /// stand between.
@@ -18,7 +19,7 @@ const LINES_ELSEWHERE: u32 = 10;
 const PARTNERS: usize = 12;
 
 /// Further candidates passed from each one, of its own role or not.
-const PASSED: usize = 64;
+pub(crate) const PASSED: usize = 64;
 
 /// How far back the start of a candidate's line is looked for, in bytes.
 const LINE_REACH: usize = 2 * 1024;
@@ -53,6 +54,14 @@ pub(crate) struct End<'a> {
     pub(crate) role: Role,
     pub(crate) range: Range<usize>,
     pub(crate) name: Option<&'a Name>,
+}
+
+impl<'a> End<'a> {
+    /// Of what was inspected, if it is part of a credential.
+    pub(crate) fn of(inspected: &'a Inspected) -> Option<Self> {
+        let name = inspected.context.name.as_ref().map(|(name, _)| name);
+        Some(Self { role: inspected.kind.role()?, range: inspected.range.clone(), name })
+    }
 }
 
 /// Whether rows of this text are records by themselves: a table with a header.
@@ -244,7 +253,9 @@ impl Between {
         units += 120 * self.braces.left().min(4) + 20 * self.parentheses.left().min(4);
         units += 30 * self.closed_tags.saturating_sub(1).min(6);
         units += 120 * u32::from(outdented) + 15 * self.blank_lines.min(6);
-        units += 25 * u32::from(first.role > second.role);
+        // The secret of another record may stand before an ID, less so on its line.
+        let reversal = if self.lines == 0 { 15 } else { 25 };
+        units += reversal * u32::from(first.role > second.role);
         units += match names {
             Names::Differ => 300,
             Names::Resemble => 5,

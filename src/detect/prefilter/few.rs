@@ -16,7 +16,7 @@ pub(super) struct Few {
 impl Few {
     /// With more patterns than this [`Windows`](super::windows::Windows) is as fast: the searcher for 64 is several
     /// times slower.
-    pub(super) const MOST: usize = 48;
+    pub(super) const MOST: usize = 56;
 
     /// Prepares literals that are sorted, or declines: too many, ignoring case, or a processor without vector code.
     pub(super) fn new(literals: &[(Literal<'_>, usize)]) -> Option<Self> {

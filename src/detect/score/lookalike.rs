@@ -10,7 +10,8 @@ use crate::detect::validate::aws_session_token::sextet;
 /// How far a wrapped blob's previous line is searched for, in bytes.
 const NEIGHBOUR_REACH: usize = 256;
 
-/// What may stand before the `@` of an address, in bytes (RFC 5321, 4.5.3.1.1).
+/// What may stand before the last 40 characters of the local part of an address, in bytes: as much as a whole one may
+/// have in mail (RFC 5321, 4.5.3.1.1), since those of message IDs are longer.
 const LONGEST_ADDRESS: usize = 64;
 
 /// Whether the value itself rules out an AWS secret: hex, no digit and no symbol, no mixed case, text in base64.
@@ -72,13 +73,16 @@ pub(crate) fn is_glued(before: &[u8], after: &[u8]) -> bool {
     left || right || before.ends_with(b"==")
 }
 
-/// The end of what stands before the `@` of a message ID or an address, `<…=VALUE@mail.example>`, which some mailers make
-/// of base64. In the address of a server a secret stands behind a colon.
+/// The end of what stands before the `@` of a message ID or an address, `<…=VALUE@mail.example>`, which some mailers
+/// make of base64. In the address of a server a secret stands behind a colon.
 pub(crate) fn is_of_message_id(before: &[u8], after: &[u8]) -> bool {
     let names = |byte: &&u8| is_base64_class(**byte) || matches!(byte, b'=' | b'-' | b'_' | b'.');
     let is_of_address = matches!(after, [b'@', host, ..] if host.is_ascii_alphanumeric());
     let len = before.iter().rev().take(LONGEST_ADDRESS).take_while(names).count();
-    is_of_address && len > 0 && before[..before.len() - len].ends_with(b"<")
+    is_of_address
+        && len > 0
+        && before[..before.len() - len].ends_with(b"<")
+        && !ends_with_key_id(&before[..before.len() - 1])
 }
 
 /// `ID-SECRET`, as dumps of stolen keys have it.
@@ -127,6 +131,7 @@ fn is_joint(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rules::placeholder::expand;
 
     #[test]
     fn values_that_are_something_else() {
@@ -151,6 +156,8 @@ mod tests {
 
     #[test]
     fn ends_of_message_ids() {
+        let (id, _) = expand("<{{aws-access-key-id:1}}=");
+        assert!(!is_of_message_id(id.as_bytes(), b"@mail.example>"));
         for (before, after) in [("see <CA+x1y2z=", "@mail.example>"), ("<a.b-c_", "@x")] {
             assert!(is_of_message_id(before.as_bytes(), after.as_bytes()), "{before}{after}");
         }

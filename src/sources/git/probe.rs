@@ -99,6 +99,8 @@ pub struct Seen {
     pub unread: Vec<(String, String)>,
     /// What is wrong besides.
     pub problems: Vec<String>,
+    /// How many came with what was noted of their bases.
+    pub with_base: usize,
 }
 
 impl Seen {
@@ -108,7 +110,7 @@ impl Seen {
         seen
     }
 
-    fn add(seen: &Mutex<Self>, object: Object<'_>) {
+    fn add<N>(seen: &Mutex<Self>, object: Object<'_, N>) {
         let mut data = Vec::new();
         match object.data {
             Content::Bytes(bytes) => data.extend_from_slice(bytes),
@@ -121,6 +123,7 @@ impl Seen {
             Content::Seekable(_) => unreachable!("objects are no files"),
         }
         let mut seen = seen.lock().expect("collecting does not panic");
+        seen.with_base += usize::from(object.base.is_some());
         seen.objects.push((hex(object.id), name(object.kind), data));
     }
 
@@ -136,7 +139,12 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let pool = pool(threads);
     let (seen, apart) = (Mutex::default(), Mutex::default());
     let linked = pool.install(|| Pack::new(pack, index));
-    let worker = || |object: Object<'_>| Seen::add(&seen, object);
+    let worker = || {
+        |mut object: Object<'_, Vec<u8>>| {
+            check_base(&mut object);
+            Seen::add(&seen, object);
+        }
+    };
     let mut failed = linked.walk(&pool, |_| true, |_| false, || false, worker);
     failed.sort_by_cached_key(|one| (one.id, one.error.to_string()));
     let mut seen = Seen::sorted(seen);
@@ -155,11 +163,31 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     Some(seen)
 }
 
+/// What is said to be copied from an object's base is: each notes what it holds.
+fn check_base(object: &mut Object<'_, Vec<u8>>) {
+    // What is a delta, or has some on it, is no stream.
+    let Content::Bytes(data) = object.data else { return };
+    for Copied { from, to, len } in
+        object.base.iter().flat_map(|(_, copies)| copies.iter().copied())
+    {
+        let base = object.base.map_or(&[][..], |(base, _)| base);
+        assert_eq!(base[from..from + len], data[to..to + len], "it was copied from there");
+    }
+    if let Some(note) = &mut object.note {
+        **note = Some(data.to_vec());
+    }
+}
+
 /// Reads all objects of a repository.
 pub fn objects(path: &Path, threads: usize) -> Result<Seen, git2::Error> {
     let store = Store::open(&Repository::open(path)?);
     let seen = Mutex::default();
-    let worker = || |object: Object<'_>| Seen::add(&seen, object);
+    let worker = || {
+        |mut object: Object<'_, Vec<u8>>| {
+            check_base(&mut object);
+            Seen::add(&seen, object);
+        }
+    };
     let unread = store.each(&pool(threads), |_| true, || false, worker);
     let mut seen = Seen::sorted(seen);
     seen.fail(&unread);

@@ -31,7 +31,8 @@ const LARGEST_HEADER: u64 = 64 << 20;
 /// Directories that are packed within each other.
 const MOST_PACKINGS: usize = 4;
 
-/// Unpacks the archive in `bytes`. Unless all of it was, it is scanned as it lies, too.
+/// Unpacks the archive in `bytes`. Unless all of it was, it is scanned as it lies, too; so is one that says it holds
+/// nothing, since something may lie in it all the same.
 pub(super) fn unpack(bytes: &dyn Anywhere, budget: &Budget, sink: &mut dyn Sink) {
     let size = bytes.size().unwrap_or_default();
     let packed = Packed { bytes, size, budget };
@@ -39,7 +40,7 @@ pub(super) fn unpack(bytes: &dyn Anywhere, budget: &Budget, sink: &mut dyn Sink)
     let end = match packed.header() {
         Ok((header, end)) => {
             archive.members(&header);
-            end
+            if header.streams.folders.is_empty() { 0 } else { end }
         }
         Err(Failure { kind, message }) => {
             archive.problem(None, kind, message);

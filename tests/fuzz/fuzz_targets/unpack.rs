@@ -1,4 +1,4 @@
-//! Any bytes as a container of any format: no unpacker panics, hands out more than the limits allow, or ends without a
+//! Any bytes as a container of any format, and valid ones with some bytes changed: no unpacker panics, hands out more than the limits allow, or ends without a
 //! word when it did not read what it was given to its end; and no byte is lost: what is not read from a member whole
 //! is handed out as the container's own.
 
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use keylint::model::coverage::ProblemKind;
 use keylint::unpack::{Budget, Format, Limits, Sink, Source, sniff, unpack};
+use keylint_fuzz::{container, headed};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -67,15 +68,48 @@ impl Sink for Collected {
     }
 }
 
-fuzz_target!(|input: (u8, As, &[u8])| {
-    let (format, source, bytes) = input;
+/// What is unpacked: bytes alone would hardly ever get past the first checks of a format.
+#[derive(Arbitrary, Debug)]
+enum Given<'a> {
+    /// Anything that is recognised, or might be a zip or 7z archive.
+    Bytes(u8, &'a [u8]),
+    /// A header of the format, and anything.
+    Headed(u8, &'a [u8]),
+    /// Valid containers around anything, one in the other, with bytes changed, and cut off.
+    Made { ways: [u8; 2], is_nested: bool, content: &'a [u8], changes: Vec<(u16, u8)>, cut: u16 },
+}
+
+impl Given<'_> {
+    fn container(self) -> Option<(Format, Vec<u8>)> {
+        let format = |index: u8| Format::ALL[usize::from(index) % Format::ALL.len()];
+        let (fallback, bytes) = match self {
+            Self::Bytes(index, bytes) => (format(index), bytes.to_vec()),
+            Self::Headed(index, body) => (format(index), headed(format(index), body)),
+            Self::Made { ways, is_nested, content, changes, cut } => {
+                let mut bytes = container(ways[0], content);
+                if is_nested {
+                    bytes = container(ways[1], &bytes);
+                }
+                let fallback = sniff(&bytes)?;
+                for (at, change) in changes {
+                    let at = usize::from(at) % bytes.len();
+                    bytes[at] ^= change;
+                }
+                bytes.truncate(bytes.len() - usize::from(cut) % bytes.len());
+                (fallback, bytes)
+            }
+        };
+        let is_read_anywhere = matches!(fallback, Format::SevenZip | Format::Zip);
+        let format = sniff(&bytes).or(is_read_anywhere.then_some(fallback))?;
+        Some((format, bytes))
+    }
+}
+
+fuzz_target!(|input: (Given<'_>, As)| {
+    let (given, source) = input;
     // What does not begin as a format does never reaches its unpacker.
-    let Some(format) = sniff(bytes).or_else(|| {
-        let format = Format::ALL[usize::from(format) % Format::ALL.len()];
-        (format == Format::SevenZip || format == Format::Zip).then_some(format)
-    }) else {
-        return;
-    };
+    let Some((format, bytes)) = given.container() else { return };
+    let bytes = &bytes[..];
     let limits = Limits {
         depth: 1,
         members: 1000,
@@ -90,7 +124,9 @@ fuzz_target!(|input: (u8, As, &[u8])| {
     let mut sink = Collected::default();
     match source {
         As::Bytes => unpack(format, Source::Bytes(bytes), &budget, &mut sink),
-        As::Seekable => unpack(format, Source::Seekable(&mut Cursor::new(bytes)), &budget, &mut sink),
+        As::Seekable => {
+            unpack(format, Source::Seekable(&mut Cursor::new(bytes)), &budget, &mut sink)
+        }
         As::Stream => unpack(format, Source::Stream(&mut { bytes }), &budget, &mut sink),
     }
     assert!(sink.members <= limits.members);

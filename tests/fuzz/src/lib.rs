@@ -3,7 +3,18 @@
 
 use keylint::decode::text::Encoding;
 use keylint::rules::placeholder::{Kind, value};
+use keylint::unpack::Format;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
+
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../../it/containers.rs"]
+mod containers;
+#[allow(dead_code, reason = "the tests need more of it")]
+#[path = "../../it/encodings.rs"]
+mod encodings;
+
+use containers::Wrap;
+use encodings::Encode;
 
 /// A piece of a text.
 #[derive(Arbitrary, Debug)]
@@ -16,6 +27,8 @@ pub enum Piece<'a> {
     Credential(Part, u8),
     /// A made-up credential without its end.
     Cut(Part, u8, u8),
+    /// A made-up credential, encoded.
+    Encoded(u8, Part, u8),
     /// A word or sign that stands beside credentials.
     Word(u8),
     /// A byte again and again: up to some 64 KiB, so that texts outgrow the windows and margins.
@@ -43,6 +56,62 @@ impl Part {
         };
         value(kind, u32::from(number % 8))
     }
+}
+
+const ENCODINGS: [Encode; 11] = [
+    encodings::json,
+    encodings::unicode_escapes,
+    encodings::escapes,
+    encodings::percent,
+    encodings::entities,
+    encodings::quoted_printable,
+    encodings::base64,
+    encodings::base64_lines,
+    encodings::base64_url,
+    encodings::hex,
+    encodings::gzip_base64,
+];
+
+/// Bytes compressed with gzip.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    Wrap::Gzip.wrap("", bytes)
+}
+
+/// A valid archive or compressed file of one of the ways there are, with a member that holds `content`.
+pub fn container(way: u8, content: &[u8]) -> Vec<u8> {
+    Wrap::ALL[usize::from(way) % Wrap::ALL.len()].wrap("member.txt", content)
+}
+
+/// What a file of each format begins with, and then `body`: what it says there is for an unpacker to find out.
+pub fn headed(format: Format, body: &[u8]) -> Vec<u8> {
+    let header: &[u8] = match format {
+        Format::Zip => b"PK\x03\x04",
+        Format::SevenZip => {
+            // What is checksummed is the header at the end: with a checksum that holds it is read.
+            let place = [[0; 8], (body.len() as u64).to_le_bytes()].concat();
+            let place = [&place[..], &rawzip::crc32(body).to_le_bytes()].concat();
+            let sum = rawzip::crc32(&place).to_le_bytes();
+            return [b"7z\xbc\xaf\x27\x1c\0\x04", &sum[..], &place, body].concat();
+        }
+        Format::Tar => {
+            let mut header = tar::Header::new_ustar();
+            header.set_path("member.txt").expect("it is short");
+            header.set_size(body.len() as u64 / 2);
+            header.set_cksum();
+            return [header.as_bytes(), body].concat();
+        }
+        Format::Ar => b"!<arch>\n",
+        Format::Cpio => {
+            let archive = containers::newc(&[("member.txt", b"text")]);
+            return [&archive[..128], body].concat();
+        }
+        Format::Gzip => b"\x1f\x8b\x08\0\0\0\0\0\0\xff",
+        Format::Bzip2 => b"BZh91AY&SY",
+        Format::Xz => b"\xfd7zXZ\0\0\x04\xe6\xd6\xb4\x46",
+        Format::Zstd => b"\x28\xb5\x2f\xfd",
+        Format::Lz4 => b"\x04\x22\x4d\x18\x60\x40\x82",
+    };
+    [header, body].concat()
 }
 
 const WORDS: [&str; 40] = [
@@ -103,6 +172,10 @@ pub fn text(pieces: &[Piece<'_>]) -> Vec<u8> {
             Piece::Cut(part, number, length) => {
                 let value = part.value(*number);
                 text.extend_from_slice(&value.as_bytes()[..usize::from(*length) % value.len()]);
+            }
+            Piece::Encoded(encoding, part, number) => {
+                let encode = ENCODINGS[usize::from(*encoding) % ENCODINGS.len()];
+                text.extend(encode(part.value(*number).as_bytes()));
             }
             Piece::Word(index) => {
                 text.extend_from_slice(WORDS[usize::from(*index) % WORDS.len()].as_bytes());

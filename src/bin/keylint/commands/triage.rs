@@ -184,12 +184,11 @@ fn line(
             writeln!(out)?;
             return Ok(None);
         }
-        let typed = String::from_utf8(typed).unwrap_or_else(|_| "\0".to_owned());
-        let typed = typed.trim();
-        if typed.contains(char::is_control) {
-            writeln!(out, "that holds more than text: once more, please")?;
-        } else if !typed.is_empty() {
-            return Ok(Some(typed.to_owned()));
+        let text = String::from_utf8(typed).ok();
+        match text.as_deref().map(str::trim).filter(|text| !text.contains(char::is_control)) {
+            None => writeln!(out, "that holds more than text: once more, please")?,
+            Some("") => {}
+            Some(text) => return Ok(Some(text.to_owned())),
         }
     }
 }

@@ -217,6 +217,13 @@ mod tests {
         assert_eq!(pieces.len(), 4);
     }
 
+    /// Any offset, or one beside the start of an entry: how far, and one more.
+    fn end() -> impl Strategy<Value = (prop::sample::Index, Option<usize>)> {
+        let beside =
+            prop_oneof![1 => Just(None), 3 => Just(Some(1)), 1 => (0_usize..3).prop_map(Some)];
+        (any::<prop::sample::Index>(), beside)
+    }
+
     fn line() -> impl Strategy<Value = Vec<u8>> {
         ("40000|100644|160000|x", "[a-c0 ]{0,9}", any::<[u8; 20]>()).prop_map(|(mode, name, id)| {
             [mode.as_bytes(), b" ", name.as_bytes(), b"\0", &id].concat()
@@ -232,19 +239,25 @@ mod tests {
         #[test]
         fn what_was_copied_has_the_entries_it_had(
             base in prop::collection::vec(line(), 0..12),
-            steps in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), line()), 0..5),
+            steps in prop::collection::vec(((end(), end()), line()), 0..5),
         ) {
             let base = base.concat();
+            let (known, outline) = with_places(&base, None);
             let (mut tree, mut copies) = (Vec::new(), Vec::new());
-            for (one, other, inserted) in steps {
-                let ends = [one.index(base.len() + 1), other.index(base.len() + 1)];
+            for ((one, other), inserted) in steps {
+                let ends = [one, other].map(|(end, beside)| match beside {
+                    None => end.index(base.len() + 1),
+                    Some(beside) => {
+                        let start = outline.0[end.index(outline.0.len())] as usize;
+                        (start + beside).saturating_sub(1).min(base.len())
+                    }
+                });
                 let (from, to) = (ends[0].min(ends[1]), ends[0].max(ends[1]));
                 copies.push(Copied { from, to: tree.len(), len: to - from });
                 tree.extend_from_slice(&base[from..to]);
-                // Also what makes no whole entry.
-                tree.extend_from_slice(&inserted[inserted.len() * (from % 3) / 2..]);
+                // Also what makes no whole entry, now and then.
+                tree.extend_from_slice(&inserted[if from % 5 == 0 { inserted.len() / 2 } else { 0 }..]);
             }
-            let (known, outline) = with_places(&base, None);
             let inherited = with_places(&tree, Some((&outline, &copies, &known)));
             prop_assert_eq!(inherited, with_places(&tree, None));
         }

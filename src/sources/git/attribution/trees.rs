@@ -126,6 +126,9 @@ impl Gathered {
                     let same = base[first..].iter().take_while(|mark| mark.at < from.end);
                     marks.extend(same.map(|mark| Mark { at: mark.at - from.start + to, ..*mark }));
                 }
+                Piece::Entry { mode: Mode::Tree, .. } if self.edges.len() == MAX_EDGES => {
+                    self.is_cut_off = true;
+                }
                 Piece::Entry { at, mode: Mode::Tree, name, id } => {
                     marks.push(Mark { at, of: Of::Subtree(self.entry(id, name)) });
                 }

@@ -24,7 +24,8 @@ fn size(bytes: &[u8]) -> Result<(u64, usize), PackError> {
     Err(PackError::Corrupt("a delta's size is cut off or too large"))
 }
 
-/// Applies `delta` to `base`; `result` is cleared and then holds the object, and `copies` what of it was copied.
+/// Applies `delta` to `base`; `result` is cleared and then holds the object, and `copies` what of it was copied, as far as
+/// that is noted.
 /// `limit` bounds its size before anything is allocated.
 pub(crate) fn apply(
     base: &[u8],
@@ -77,13 +78,17 @@ pub(crate) fn apply(
     Ok(())
 }
 
+/// Copies that are noted of one delta. What is not noted is not known to be copied, which costs time and nothing else.
+const MAX_NOTED: usize = 1 << 16;
+
 /// Adds a copy, to the one before if it goes on where that ended: a single one is at most 16 MiB long.
 fn note(copied: Copied, all: &mut Vec<Copied>) {
-    match all.last_mut() {
-        Some(last) if last.from + last.len == copied.from && last.to + last.len == copied.to => {
-            last.len += copied.len;
-        }
-        _ => all.push(copied),
+    let goes_on =
+        |last: &&mut Copied| last.from + last.len == copied.from && last.to + last.len == copied.to;
+    if let Some(last) = all.last_mut().filter(goes_on) {
+        last.len += copied.len;
+    } else if all.len() < MAX_NOTED {
+        all.push(copied);
     }
 }
 
