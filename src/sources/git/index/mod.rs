@@ -4,6 +4,8 @@
 //! libgit2 can compare them as well, but opens every tree, and checks the index with a slow kind of SHA-1. It is asked
 //! about what this reader is not made for, but never about what is corrupt: it takes an index's counts on trust.
 
+mod written;
+
 use std::borrow::Cow;
 use std::fs;
 use std::ops::Range;
@@ -12,6 +14,7 @@ use std::path::Path;
 use git2::{ObjectType, Oid, Repository, Tree, TreeEntry, TreeIter};
 use sha1::{Digest, Sha1};
 
+use self::written::{Directory, Written};
 use super::changed::{Change, Kind, path_of};
 use super::pack::Id;
 
@@ -48,15 +51,6 @@ struct Entry {
     path: Range<usize>,
     mode: u32,
     id: Id,
-}
-
-/// A directory.
-#[derive(Debug)]
-struct Written<'a> {
-    name: &'a [u8],
-    /// The tree that it is and how many entries lie in it, unless one of them has changed since.
-    tree: Option<(Id, usize)>,
-    directories: Vec<Written<'a>>,
 }
 
 /// Reads from the front of a slice.
@@ -142,7 +136,7 @@ impl<'a> Index<'a> {
             let len = reader.be32()? as usize;
             let extension = reader.take(len)?;
             match name {
-                b"TREE" => index.written = Some(Written::parse(&mut Reader(extension), 0)?),
+                b"TREE" => index.written = Some(Written::parse(extension)?),
                 // Its entries for directories are recognised by themselves.
                 b"sdir" => {}
                 // What can be left unread begins with a capital.
@@ -177,7 +171,8 @@ impl<'a> Index<'a> {
         tree: Option<&Tree<'_>>,
     ) -> Option<Vec<Change>> {
         let mut walk = Walk { repository, index: self, changes: Vec::new(), deletes: false };
-        walk.directory(tree.map(Tree::id), self.written.as_ref(), 0..self.entries.len(), 0, 0)?;
+        let written = self.written.as_ref().map(Written::root);
+        walk.directory(tree.map(Tree::id), written, 0..self.entries.len(), 0, 0)?;
         // What is new may be what was elsewhere before, which takes a comparison of contents.
         let adds = walk.changes.iter().any(|change| change.old.is_zero());
         (!(adds && walk.deletes)).then_some(walk.changes)
@@ -247,28 +242,6 @@ fn shortened_paths(
     Some(entries)
 }
 
-impl<'a> Written<'a> {
-    fn parse(reader: &mut Reader<'a>, depth: usize) -> Option<Self> {
-        let name = reader.until(0)?;
-        let entries = reader.decimal(b' ')?;
-        let directories = reader.decimal(b'\n')?;
-        let tree = match usize::try_from(entries) {
-            Ok(entries) => Some((reader.id()?, entries)),
-            Err(_) => None,
-        };
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let directories =
-            (0..directories).map(|_| Self::parse(reader, depth + 1)).collect::<Option<_>>()?;
-        Some(Self { name, tree, directories })
-    }
-
-    fn directory(&self, name: &[u8]) -> Option<&Self> {
-        self.directories.iter().find(|directory| directory.name == name)
-    }
-}
-
 /// An index and a tree side by side: both are in the order of paths.
 struct Walk<'w> {
     repository: &'w Repository,
@@ -283,7 +256,7 @@ impl Walk<'_> {
     fn directory(
         &mut self,
         tree: Option<Oid>,
-        written: Option<&Written<'_>>,
+        written: Option<&Directory<'_>>,
         entries: Range<usize>,
         prefix: usize,
         depth: usize,
@@ -329,7 +302,8 @@ impl Walk<'_> {
             let whole = &self.index.path(at)[..end];
             let is_within = |entry: &Entry| self.index.paths[entry.path.clone()].starts_with(whole);
             let within = at..at + self.index.entries[at..entries.end].partition_point(is_within);
-            let written = written.and_then(|written| written.directory(&rest[..slash]));
+            let written = self.index.written.as_ref().zip(written);
+            let written = written.and_then(|(all, one)| all.within(one, &rest[..slash]));
             at = within.end;
             self.directory(same, written, within, end, depth + 1)?;
         }
