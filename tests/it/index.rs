@@ -116,6 +116,56 @@ fn a_note_is_believed_of_the_directory_that_it_is_about() {
 }
 
 #[test]
+fn a_note_that_is_not_as_git_writes_it_counts_as_none() {
+    let sandbox = repository();
+    let tree = sandbox.git("rev-parse HEAD:d");
+    sandbox.write("d/h", "changed");
+    sandbox.git("add d/h");
+    let index = sandbox.path(".git/index");
+    let plain = fs::read(&index).unwrap();
+    sandbox.git("mv i/j k");
+    let moved = fs::read(&index).unwrap();
+    let root = |directories| noted("", None, 0, directories);
+    let d = noted("d", Some(tree.trim()), 3, 0);
+    let deep: Vec<Vec<u8>> = (0..5000).map(|_| noted("n", None, 0, 1)).collect();
+    for note in [
+        vec![],
+        vec![b"\0".to_vec()],
+        vec![root(2), d.clone()],
+        vec![root(1), d.clone(), d.clone()],
+        vec![root(2), d.clone(), d],
+        vec![root(-1)],
+        // What libgit2 would make room for.
+        vec![root(i64::from(i32::MAX))],
+        [&[root(1)], &deep[..], &[noted("n", None, 0, 0)]].concat(),
+    ] {
+        fs::write(&index, with_note(&plain, &note.concat())).unwrap();
+        sandbox.run("staged").expect(0).says("scanned 1 file");
+        // A move takes libgit2, which is not to see such a note.
+        fs::write(&index, with_note(&moved, &note.concat())).unwrap();
+        sandbox.run("staged").expect(2).complains("the index cannot be read");
+    }
+}
+
+#[test]
+fn directories_deeper_than_the_own_reader_goes_are_left_to_libgit2() {
+    let sandbox = repository();
+    let path = format!("{}keys", "n/".repeat(300));
+    sandbox.write(&path, "later\n");
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m deep");
+    sandbox.write("d/h", "changed");
+    sandbox.git("add d/h");
+    assert_eq!(paths(&sandbox), ["d/h"]);
+    sandbox.write(&path, "aws_access_key_id = {{aws-access-key-id:1}}\n");
+    sandbox.git("add .");
+    let (own, full) = staged(&sandbox);
+    assert_eq!((own, full.len()), (None, 2));
+    sandbox.run("staged").expect(1).says("n/keys:1:21");
+    sandbox.run("history").expect(1).says("n/keys:1:21");
+}
+
+#[test]
 fn an_index_without_a_checksum_is_read() {
     let sandbox = repository();
     sandbox.git("config index.skipHash true");
