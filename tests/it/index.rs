@@ -270,6 +270,18 @@ fn an_index_with_a_wrong_bit_is_named() {
 }
 
 #[test]
+fn an_index_that_is_no_file_is_named_once() {
+    let sandbox = repository();
+    sandbox.write("keys", "aws_access_key_id = {{aws-access-key-id:1}}\n");
+    sandbox.git("add keys");
+    sandbox.git("commit --quiet -m keys");
+    fs::remove_file(sandbox.path(".git/index")).unwrap();
+    sandbox.directory(".git/index");
+    let run = sandbox.run("history").expect(2).says("/index: ");
+    assert_eq!(run.to_string().matches("/index: ").count(), 1, "{run}");
+}
+
+#[test]
 fn a_split_index_is_named() {
     let sandbox = repository();
     sandbox.git("update-index --split-index");
