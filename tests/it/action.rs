@@ -113,6 +113,35 @@ fn commits_of_an_event_are_scanned_and_those_that_are_not_there_are_missed() {
 }
 
 #[test]
+fn the_default_branch_is_scanned_whole_where_nothing_says_what_is_new() {
+    let sandbox = repository();
+    let main = sandbox.git("rev-parse main").trim().to_owned();
+    sandbox.git("checkout --quiet -B main side");
+    // What the last commit took the place of: the server has it, a clone of its branches does not.
+    let replaced = sandbox.git("commit-tree -p side~1 -m replaced side^{tree}");
+    let side = sandbox.git("rev-parse side");
+    for (before, status, is_whole) in [
+        (main.as_str(), 1, false),
+        (replaced.trim(), 0, false),
+        (&"1".repeat(40), 1, true),
+        (NO_COMMIT, 1, true),
+    ] {
+        let event = [
+            ("GITHUB_EVENT_NAME", "push"),
+            ("GITHUB_REF", "refs/heads/main"),
+            ("KEYLINT_BEFORE", before),
+            ("GITHUB_SHA", side.trim()),
+        ];
+        let (found, said, has_report) = run(&sandbox, "--branch main", &event);
+        assert_eq!((found, has_report), (Some(status), true), "{before}:\n{said}");
+        assert!(!said.contains("no new commit"), "{before}:\n{said}");
+        assert_eq!(said.contains("all of its history"), is_whole, "{before}:\n{said}");
+        let (found, ..) = run(&sandbox, "--branch main --depth 1", &event);
+        assert_eq!(found, Some(2), "{before}, shallow");
+    }
+}
+
+#[test]
 fn inputs_are_no_part_of_the_script() {
     let sandbox = repository();
     let range = [("KEYLINT_RANGE", "$(touch ran);touch ran")];

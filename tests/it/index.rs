@@ -63,6 +63,108 @@ fn changes_are_seen_whatever_else_git_writes_into_an_index() {
     }
 }
 
+/// An index with another note of trees, without a checksum.
+fn with_note(index: &[u8], note: &[u8]) -> Vec<u8> {
+    let at = index.windows(4).rposition(|name| name == b"TREE").unwrap();
+    let len = u32::from_be_bytes(index[at + 4..at + 8].try_into().unwrap()) as usize;
+    let end = at + 8 + len;
+    let name = [b"TREE", &u32::try_from(note.len()).unwrap().to_be_bytes()[..], note].concat();
+    [&index[..at], &name, &index[end..index.len() - 20], &[0; 20]].concat()
+}
+
+/// What is noted of a directory.
+fn noted(name: &str, tree: Option<&str>, entries: usize, directories: i64) -> Vec<u8> {
+    let Some(tree) = tree else {
+        return format!("{name}\0-1 {directories}\n").into_bytes();
+    };
+    let digits = (0..tree.len()).step_by(2).map(|at| &tree[at..at + 2]);
+    let id: Vec<u8> = digits.map(|digits| u8::from_str_radix(digits, 16).unwrap()).collect();
+    [format!("{name}\0{entries} {directories}\n").into_bytes(), id].concat()
+}
+
+#[test]
+fn a_note_is_believed_of_the_directory_that_it_is_about() {
+    let sandbox = repository();
+    for path in ["a.b/c", "d/e/g", "d/h", "i/j"] {
+        sandbox.write(path, "changed");
+    }
+    let tree = |path: &str| sandbox.git(&format!("rev-parse HEAD:{path}")).trim().to_owned();
+    let (d, e) = (tree("d"), tree("d/e"));
+    sandbox.git("add .");
+    let index = sandbox.path(".git/index");
+    let plain = fs::read(&index).unwrap();
+    let seen = |note: &[Vec<u8>]| {
+        fs::write(&index, with_note(&plain, &note.concat())).unwrap();
+        let paths = staged(&sandbox).0.unwrap().into_iter();
+        paths.map(|(path, ..)| path.to_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let root = |directories| noted("", None, 0, directories);
+    // In the order of git: by length first.
+    let others = [noted("e", None, 0, 0), noted("i", None, 0, 0), noted("a.b", None, 0, 0)];
+    let [other_e, i, a_b] = others;
+    assert_eq!(seen(&[root(0)]), ["a.b/c", "d/e/g", "d/h", "i/j"]);
+    let whole = noted("d", Some(&d), 3, 0);
+    assert_eq!(seen(&[root(3), whole.clone(), i.clone(), a_b.clone()]), ["a.b/c", "i/j"]);
+    assert_eq!(seen(&[root(3), i.clone(), a_b.clone(), whole]), ["a.b/c", "i/j"]);
+    let half = [noted("d", None, 0, 1), noted("e", Some(&e), 2, 0)];
+    let note = [&[root(3)], &half[..], &[i.clone(), a_b.clone()]].concat();
+    assert_eq!(seen(&note), ["a.b/c", "d/h", "i/j"]);
+    // A directory of that name elsewhere.
+    let elsewhere = [root(2), noted("i", None, 0, 1), noted("e", Some(&e), 2, 0), a_b];
+    assert_eq!(seen(&elsewhere), ["a.b/c", "d/e/g", "d/h", "i/j"]);
+    assert_eq!(seen(&[root(2), other_e, i]), ["a.b/c", "d/e/g", "d/h", "i/j"]);
+}
+
+#[test]
+fn a_note_that_is_not_as_git_writes_it_counts_as_none() {
+    let sandbox = repository();
+    let tree = sandbox.git("rev-parse HEAD:d");
+    sandbox.write("d/h", "changed");
+    sandbox.git("add d/h");
+    let index = sandbox.path(".git/index");
+    let plain = fs::read(&index).unwrap();
+    sandbox.git("mv i/j k");
+    let moved = fs::read(&index).unwrap();
+    let root = |directories| noted("", None, 0, directories);
+    let d = noted("d", Some(tree.trim()), 3, 0);
+    let deep: Vec<Vec<u8>> = (0..5000).map(|_| noted("n", None, 0, 1)).collect();
+    for note in [
+        vec![],
+        vec![b"\0".to_vec()],
+        vec![root(2), d.clone()],
+        vec![root(1), d.clone(), d.clone()],
+        vec![root(2), d.clone(), d],
+        vec![root(-1)],
+        // What libgit2 would make room for.
+        vec![root(i64::from(i32::MAX))],
+        [&[root(1)], &deep[..], &[noted("n", None, 0, 0)]].concat(),
+    ] {
+        fs::write(&index, with_note(&plain, &note.concat())).unwrap();
+        sandbox.run("staged").expect(0).says("scanned 1 file");
+        // A move takes libgit2, which is not to see such a note.
+        fs::write(&index, with_note(&moved, &note.concat())).unwrap();
+        sandbox.run("staged").expect(2).complains("the index cannot be read");
+    }
+}
+
+#[test]
+fn directories_deeper_than_the_own_reader_goes_are_left_to_libgit2() {
+    let sandbox = repository();
+    let path = format!("{}keys", "n/".repeat(300));
+    sandbox.write(&path, "later\n");
+    sandbox.git("add .");
+    sandbox.git("commit --quiet -m deep");
+    sandbox.write("d/h", "changed");
+    sandbox.git("add d/h");
+    assert_eq!(paths(&sandbox), ["d/h"]);
+    sandbox.write(&path, "aws_access_key_id = {{aws-access-key-id:1}}\n");
+    sandbox.git("add .");
+    let (own, full) = staged(&sandbox);
+    assert_eq!((own, full.len()), (None, 2));
+    sandbox.run("staged").expect(1).says("n/keys:1:21");
+    sandbox.run("history").expect(1).says("n/keys:1:21");
+}
+
 #[test]
 fn an_index_without_a_checksum_is_read() {
     let sandbox = repository();
@@ -165,6 +267,18 @@ fn an_index_with_a_wrong_bit_is_named() {
     bytes[50] ^= 1;
     fs::write(&index, bytes).unwrap();
     sandbox.run("staged").expect(2).complains("the index cannot be read");
+}
+
+#[test]
+fn an_index_that_is_no_file_is_named_once() {
+    let sandbox = repository();
+    sandbox.write("keys", "aws_access_key_id = {{aws-access-key-id:1}}\n");
+    sandbox.git("add keys");
+    sandbox.git("commit --quiet -m keys");
+    fs::remove_file(sandbox.path(".git/index")).unwrap();
+    sandbox.directory(".git/index");
+    let run = sandbox.run("history").expect(2).says("/index: ");
+    assert_eq!(run.to_string().matches("/index: ").count(), 1, "{run}");
 }
 
 #[test]

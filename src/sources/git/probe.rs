@@ -61,8 +61,9 @@ pub fn staged(path: &Path) -> Result<(Option<Staged>, Staged), GitError> {
     let repository = super::open_at(path)?;
     let bytes = fs::read(repository.path().join("index")).unwrap_or_default();
     let head = staged::head(&repository)?;
-    let own = match staging::Index::parse(&bytes) {
-        Ok(index) => index.changes_from(&repository, head.as_ref()),
+    let index = staging::Index::parse(&bytes);
+    let own = match index.and_then(|index| index.changes_from(&repository, head.as_ref())) {
+        Ok(changes) => Some(changes),
         Err(staging::Unread::Other) => None,
         Err(staging::Unread::Corrupt) => return Err(GitError::CorruptIndex),
     };

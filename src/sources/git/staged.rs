@@ -52,8 +52,8 @@ fn changes(
     head: Option<&Tree<'_>>,
 ) -> Result<Option<Vec<Change>>, GitError> {
     let Some(bytes) = index::read(repository) else { return Ok(None) };
-    match Index::parse(&bytes) {
-        Ok(index) => Ok(index.changes_from(repository, head)),
+    match Index::parse(&bytes).and_then(|index| index.changes_from(repository, head)) {
+        Ok(changes) => Ok(Some(changes)),
         Err(Unread::Other) => Ok(None),
         Err(Unread::Corrupt) => Err(GitError::CorruptIndex),
     }

@@ -61,24 +61,19 @@ impl Tips {
         })
     }
 
-    /// What a file holds; nothing if it is not there.
-    fn read(&mut self, path: &Path) -> Vec<u8> {
+    /// What a file holds, if it is there and can be read.
+    fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
         match fs::read(path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
-            Err(error) => {
-                self.unread.push(format!("{}: {error}", path.display()));
-                Vec::new()
-            }
+            Ok(bytes) => return Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => self.unread.push(format!("{}: {error}", path.display())),
         }
+        None
     }
 
     /// The index of a working tree.
     fn index(&mut self, path: &Path) {
-        if !path.exists() {
-            return;
-        }
-        let bytes = self.read(path);
+        let Some(bytes) = self.read(path) else { return };
         match Index::parse(&bytes) {
             Ok(index) => {
                 for (id, path) in index.blobs() {
@@ -145,7 +140,7 @@ impl Tips {
         if size > MAX_LOG {
             return self.unread.push(format!("{} is too long to be read", path.display()));
         }
-        let log = self.read(path);
+        let Some(log) = self.read(path) else { return };
         let reach = if is_stash { Reach::Stash } else { Reach::Reflog };
         for line in log.split(|byte| *byte == b'\n') {
             let ids = line.splitn(3, |byte| *byte == b' ').take(2).filter_map(parse_id);

@@ -4,6 +4,8 @@
 //! libgit2 can compare them as well, but opens every tree, and checks the index with a slow kind of SHA-1. It is asked
 //! about what this reader is not made for, but never about what is corrupt: it takes an index's counts on trust.
 
+mod written;
+
 use std::borrow::Cow;
 use std::fs;
 use std::ops::Range;
@@ -12,10 +14,11 @@ use std::path::Path;
 use git2::{ObjectType, Oid, Repository, Tree, TreeEntry, TreeIter};
 use sha1::{Digest, Sha1};
 
+use self::written::{Directory, Written};
 use super::changed::{Change, Kind, path_of};
 use super::pack::Id;
 
-/// Directories within directories that are followed.
+/// Directories within directories that are followed. Beyond, libgit2 does it, which takes no stack for them.
 const MAX_DEPTH: usize = 256;
 
 /// Bytes of all paths together: the fourth version writes only what differs from the path before.
@@ -27,9 +30,10 @@ const DIRECTORY: u32 = 0o040_000;
 /// Why an index is not read here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unread {
-    /// There are conflicts in it, intents to add, or what git may have added since: libgit2 knows, or says what it is.
+    /// There are conflicts in it, intents to add, moves, directories that lie too deep, or what git may have added
+    /// since: libgit2 knows, or says what it is.
     Other,
-    /// It is not what git wrote, or beyond the limits above.
+    /// It is not what git wrote, or has longer paths than the limit above.
     Corrupt,
 }
 
@@ -41,6 +45,8 @@ pub(super) struct Index<'a> {
     entries: Vec<Entry>,
     /// The tree that was last written of it, as far as that still holds.
     written: Option<Written<'a>>,
+    /// Whether libgit2 may be given it.
+    is_sound: bool,
 }
 
 #[derive(Debug)]
@@ -48,15 +54,6 @@ struct Entry {
     path: Range<usize>,
     mode: u32,
     id: Id,
-}
-
-/// A directory.
-#[derive(Debug)]
-struct Written<'a> {
-    name: &'a [u8],
-    /// The tree that it is and how many entries lie in it, unless one of them has changed since.
-    tree: Option<(Id, usize)>,
-    directories: Vec<Written<'a>>,
 }
 
 /// Reads from the front of a slice.
@@ -110,7 +107,12 @@ impl<'a> Index<'a> {
         let (index, is_plain) = Self::read(bytes).ok_or(Unread::Corrupt)?;
         let path = |entry: &Entry| &index.paths[entry.path.clone()];
         let is_sorted = || index.entries.is_sorted_by(|one, next| path(one) < path(next));
-        if is_plain && is_sorted() { Ok(index) } else { Err(Unread::Other) }
+        if is_plain && is_sorted() { Ok(index) } else { Err(index.other()) }
+    }
+
+    /// Why it is not read to the end.
+    fn other(&self) -> Unread {
+        if self.is_sound { Unread::Other } else { Unread::Corrupt }
     }
 
     /// Also says whether all of it was understood. `None` is for what is corrupt.
@@ -127,7 +129,12 @@ impl<'a> Index<'a> {
         let version = reader.be32()?;
         let count = reader.be32()? as usize;
         let mut is_plain = true;
-        let mut index = Self { paths: Cow::Borrowed(content), entries: Vec::new(), written: None };
+        let mut index = Self {
+            paths: Cow::Borrowed(content),
+            entries: Vec::new(),
+            written: None,
+            is_sound: true,
+        };
         match version {
             2 | 3 => index.entries = whole_paths(content, &mut reader, count, &mut is_plain)?,
             4 => {
@@ -142,7 +149,11 @@ impl<'a> Index<'a> {
             let len = reader.be32()? as usize;
             let extension = reader.take(len)?;
             match name {
-                b"TREE" => index.written = Some(Written::parse(&mut Reader(extension), 0)?),
+                // As for git, a note that is wrong is as good as none.
+                b"TREE" => {
+                    index.written = Written::parse(extension);
+                    index.is_sound &= index.written.is_some();
+                }
                 // Its entries for directories are recognised by themselves.
                 b"sdir" => {}
                 // What can be left unread begins with a capital.
@@ -169,18 +180,20 @@ impl<'a> Index<'a> {
         &self.paths[self.entries[entry].path.clone()]
     }
 
-    /// What differs from `tree`, deletions aside; without a tree, everything. `None` where that is not all there is to
-    /// say.
+    /// What differs from `tree`, deletions aside; without a tree, everything. An error where that is not all there is
+    /// to say.
     pub(super) fn changes_from(
         &self,
         repository: &Repository,
         tree: Option<&Tree<'_>>,
-    ) -> Option<Vec<Change>> {
+    ) -> Result<Vec<Change>, Unread> {
         let mut walk = Walk { repository, index: self, changes: Vec::new(), deletes: false };
-        walk.directory(tree.map(Tree::id), self.written.as_ref(), 0..self.entries.len(), 0, 0)?;
+        let written = self.written.as_ref().map(Written::root);
+        let all = 0..self.entries.len();
+        walk.directory(tree.map(Tree::id), written, all, 0, 0).ok_or_else(|| self.other())?;
         // What is new may be what was elsewhere before, which takes a comparison of contents.
         let adds = walk.changes.iter().any(|change| change.old.is_zero());
-        (!(adds && walk.deletes)).then_some(walk.changes)
+        if adds && walk.deletes { Err(self.other()) } else { Ok(walk.changes) }
     }
 }
 
@@ -247,28 +260,6 @@ fn shortened_paths(
     Some(entries)
 }
 
-impl<'a> Written<'a> {
-    fn parse(reader: &mut Reader<'a>, depth: usize) -> Option<Self> {
-        let name = reader.until(0)?;
-        let entries = reader.decimal(b' ')?;
-        let directories = reader.decimal(b'\n')?;
-        let tree = match usize::try_from(entries) {
-            Ok(entries) => Some((reader.id()?, entries)),
-            Err(_) => None,
-        };
-        if depth > MAX_DEPTH {
-            return None;
-        }
-        let directories =
-            (0..directories).map(|_| Self::parse(reader, depth + 1)).collect::<Option<_>>()?;
-        Some(Self { name, tree, directories })
-    }
-
-    fn directory(&self, name: &[u8]) -> Option<&Self> {
-        self.directories.iter().find(|directory| directory.name == name)
-    }
-}
-
 /// An index and a tree side by side: both are in the order of paths.
 struct Walk<'w> {
     repository: &'w Repository,
@@ -283,7 +274,7 @@ impl Walk<'_> {
     fn directory(
         &mut self,
         tree: Option<Oid>,
-        written: Option<&Written<'_>>,
+        written: Option<&Directory<'_>>,
         entries: Range<usize>,
         prefix: usize,
         depth: usize,
@@ -329,7 +320,8 @@ impl Walk<'_> {
             let whole = &self.index.path(at)[..end];
             let is_within = |entry: &Entry| self.index.paths[entry.path.clone()].starts_with(whole);
             let within = at..at + self.index.entries[at..entries.end].partition_point(is_within);
-            let written = written.and_then(|written| written.directory(&rest[..slash]));
+            let written = self.index.written.as_ref().zip(written);
+            let written = written.and_then(|(all, one)| all.within(one, &rest[..slash]));
             at = within.end;
             self.directory(same, written, within, end, depth + 1)?;
         }
