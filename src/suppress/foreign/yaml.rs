@@ -3,7 +3,7 @@
 //! The parser is `saphyr-parser`, event by event: aliases are refused rather than followed, so a document never grows
 //! beyond its text, and nesting is bounded.
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
 /// No file that these tools write nests deeper than this by far.
 const MAX_DEPTH: usize = 32;
@@ -39,13 +39,13 @@ pub(super) fn parse(text: &str) -> Result<Option<Node>, Problem> {
     let mut parser = Parser::new_from_str(text);
     let mut open: Vec<Open> = Vec::new();
     let mut root = None;
+    // Of what ends the text the parser may speak as of a line behind the last, and it has more line ends than editors.
+    let last = memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64 + 1;
+    let line_of = |marker: &Marker| (marker.line() as u64).clamp(1, last);
     while let Some(event) = parser.next_event() {
-        // Where the text ends too early the parser may speak of a line behind the last.
-        let last = || memchr::memchr_iter(b'\n', text.as_bytes()).count() as u64 + 1;
-        let (event, span) = event.map_err(|error| {
-            ((error.marker().line() as u64).clamp(1, last()), "not YAML".to_owned())
-        })?;
-        let line = span.start.line() as u64;
+        let (event, span) =
+            event.map_err(|error| (line_of(error.marker()), "not YAML".to_owned()))?;
+        let line = line_of(&span.start);
         let value = match event {
             Event::Alias(_) => return Err((line, "YAML aliases are not supported".into())),
             Event::Scalar(text, style, ..) => scalar(&text, style),
@@ -186,6 +186,8 @@ mod tests {
                 .contains("deeper")
         );
         assert_eq!(parse("a: 1\nb: [\n").unwrap_err().0, 3);
+        // The nothing behind a mark that ends the text is in its line.
+        assert_eq!(parse("---").unwrap().unwrap().line, 1);
         assert!(parse("a: 1\n---\nb: 1\n").unwrap_err().1.contains("more than one"));
     }
 }

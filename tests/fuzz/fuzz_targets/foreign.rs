@@ -79,7 +79,6 @@ fuzz_target!(|input: (u8, &str)| {
     }
 });
 
-/// YAML has more line ends than others.
 fn lines(text: &str) -> u64 {
-    text.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count() as u64 + 1
+    text.matches('\n').count() as u64 + 1
 }
