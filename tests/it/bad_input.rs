@@ -272,6 +272,15 @@ fn a_baseline_that_would_block_is_an_error() {
 }
 
 #[test]
+fn a_broken_baseline_is_told_before_standard_input_ends() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".keylint-baseline.json", "{}");
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let run = sandbox.keylint(["scan", "-"]).start_from(reader);
+    run.wait().expect(2).complains(".keylint-baseline.json:1: not a baseline");
+}
+
+#[test]
 fn the_first_interrupt_ends_the_scan_with_what_was_found() {
     let sandbox = Sandbox::new();
     sandbox.write("file", PAIR);
