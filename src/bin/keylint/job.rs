@@ -151,7 +151,7 @@ fn write_report(
         } else {
             report::Color::Plain
         },
-        width: terminal::width(),
+        width: terminal::width(to_stdout),
         verbosity: match presentation.verbosity {
             Verbosity::Quiet => report::Verbosity::Quiet,
             Verbosity::Normal | Verbosity::Verbose => report::Verbosity::Normal,

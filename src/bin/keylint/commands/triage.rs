@@ -107,7 +107,7 @@ impl Session {
         let color = terminal::use_color(self.found.settings.presentation.color, true);
         let options = report::Options {
             color: if color { Color::Ansi } else { Color::Plain },
-            width: terminal::width(),
+            width: terminal::width(true),
             verbosity: report::Verbosity::Quiet,
             ..report::Options::default()
         };
