@@ -96,7 +96,7 @@ impl<'a> Key<'a> {
         let plain = glob.strip_suffix("/**").or(glob.strip_suffix('/')).unwrap_or(glob);
         let is_rooted = plain.contains('/') || glob.ends_with("/**");
         let special = plain.find(['*', '?', '[', '\\', '{']);
-        if plain.ends_with(' ') || (special.is_some() && !is_rooted) {
+        if plain.ends_with(char::is_whitespace) || (special.is_some() && !is_rooted) {
             return None;
         }
         let named = match special {
@@ -334,6 +334,8 @@ mod tests {
             ("*.env", None),
             ("**/a", None),
             ("a\\ ", None),
+            ("a\t", None),
+            ("a/b\u{3000}", None),
         ] {
             assert_eq!(Key::of_glob(glob), key, "{glob}");
         }
