@@ -88,10 +88,11 @@ fn set(allow: &mut Allow, key: &str, text: &str) -> Result<(), &'static str> {
         }
         "reason" => allow.reason = checked(is_text(text), "must say why")?,
         "owner" => allow.owner = Some(checked(is_text(text), "must say whose it is")?),
-        _ => {
+        "expires" => {
             let date = Some(text).filter(|text| is_date(text)).and_then(|text| text.parse().ok());
             allow.expires = Some(date.ok_or(DATE)?);
         }
+        _ => unreachable!("`{key}` is none of KEYS"),
     }
     Ok(())
 }
@@ -209,7 +210,8 @@ fn has(allow: &Allow, key: &str) -> bool {
         "commit" => allow.commit.is_some(),
         "reason" => !allow.reason.is_empty(),
         "owner" => allow.owner.is_some(),
-        _ => allow.expires.is_some(),
+        "expires" => allow.expires.is_some(),
+        _ => unreachable!("`{key}` is none of KEYS"),
     }
 }
 
