@@ -11,7 +11,7 @@ use toml::de::DeValue;
 
 use super::tables::{Key, Mistake, Table, Value, expectation, is_account, start_of, unknown};
 use super::values::Glob;
-use crate::model::allow::Allow;
+use crate::model::allow::{Allow, PATTERN_LIMIT, whole_value};
 
 const KEYS: [&str; 9] =
     ["rule", "path", "fingerprint", "account", "value", "commit", "reason", "owner", "expires"];
@@ -75,7 +75,11 @@ fn set(allow: &mut Allow, key: &str, text: &str) -> Result<(), &'static str> {
         }
         "value" => {
             let expected = "must be a regular expression for the whole value";
-            allow.value = Some(checked(is_pattern(text), expected)?);
+            let pattern = checked(is_pattern(text), expected)?;
+            if !is_surely_small(text) && whole_value(text).is_err() {
+                return Err("must be a smaller regular expression: it exceeds 1 MiB when compiled");
+            }
+            allow.value = Some(pattern);
         }
         "commit" => {
             let expected = "must be the first digits of a commit's id, at least 7";
@@ -84,10 +88,11 @@ fn set(allow: &mut Allow, key: &str, text: &str) -> Result<(), &'static str> {
         }
         "reason" => allow.reason = checked(is_text(text), "must say why")?,
         "owner" => allow.owner = Some(checked(is_text(text), "must say whose it is")?),
-        _ => {
+        "expires" => {
             let date = Some(text).filter(|text| is_date(text)).and_then(|text| text.parse().ok());
             allow.expires = Some(date.ok_or(DATE)?);
         }
+        _ => unreachable!("`{key}` is none of KEYS"),
     }
     Ok(())
 }
@@ -129,6 +134,28 @@ fn is_pattern(text: &str) -> bool {
     }
     let whole = || regex_syntax::parse(&format!(r"\A(?:{text})\z")).is_ok();
     regex_syntax::parse(text).is_ok() && (!text.contains('#') || whole())
+}
+
+/// Whether a pattern cannot exceed [`PATTERN_LIMIT`], however it is read: to compile it takes a thousand times as long as
+/// to see that, and most patterns are far from it.
+///
+/// Only classes that are named by an escape are large, and only a repetition in braces makes anything more than it is
+/// written. Spaces that `(?x)` allows in one could hide its number.
+fn is_surely_small(text: &str) -> bool {
+    /// What a byte of a pattern is compiled to at most, without such classes. A `.` takes 1000 bytes.
+    const BYTES_EACH: usize = 1100;
+    let is_named = |at: &[u8]| at[0] == b'\\' && at[1].is_ascii_alphanumeric();
+    let is_flagged = |group: &str| !group.starts_with(':') && !group.starts_with("i)");
+    if text.as_bytes().windows(2).any(is_named) || text.split("(?").skip(1).any(is_flagged) {
+        return false;
+    }
+    let mut size = text.len().saturating_mul(BYTES_EACH);
+    for braces in text.split('{').skip(1) {
+        let inside = braces.split('}').next().unwrap_or(braces);
+        let most = inside.split(',').filter_map(|number| number.trim().parse().ok()).max();
+        size = size.saturating_mul(most.unwrap_or(usize::MAX).max(1));
+    }
+    size <= PATTERN_LIMIT
 }
 
 /// The entries at the end of a file, if each line from the first of them on is blank, a comment, a header, or a key with
@@ -183,7 +210,8 @@ fn has(allow: &Allow, key: &str) -> bool {
         "commit" => allow.commit.is_some(),
         "reason" => !allow.reason.is_empty(),
         "owner" => allow.owner.is_some(),
-        _ => allow.expires.is_some(),
+        "expires" => allow.expires.is_some(),
+        _ => unreachable!("`{key}` is none of KEYS"),
     }
 }
 
@@ -259,6 +287,29 @@ mod tests {
         "owner = 'me' # and you",
     ];
 
+    const PIECES: [&str; 22] = [
+        ".", ".", ".", "[^a]", "(?i)", "k", "é", "[À-ɏ]", "[ -𐀀]", "(", ")", "|", "*", "+?", "?",
+        "{9}", "{2,30}", "{0}", "{7,}", "[{]", "\\{", "\\w",
+    ];
+
+    #[test]
+    fn only_patterns_that_may_be_large_are_compiled() {
+        for (text, is_small) in [
+            ("AKIA[A-Z2-7]{16}", true),
+            ("(?i)[A-Za-z0-9/+]{40}", true),
+            ("(?:a|b)\\.c\\+", true),
+            ("a{2}b{,3}", true),
+            ("a{1,999}", false),
+            ("(a{99}){99}", false),
+            ("(?x)a{ 9 }", false),
+            (r"\w", false),
+            (r"a{x", false),
+        ] {
+            assert_eq!(is_surely_small(text), is_small, "{text}");
+        }
+        assert!(whole_value(&".".repeat(870)).is_ok() && is_surely_small(&".".repeat(870)));
+    }
+
     proptest! {
         #[test]
         fn what_is_only_parsed_is_a_pattern(text in r"[\]ab09^$.*+?|(){},:&~\[-]{0,9}") {
@@ -266,6 +317,19 @@ mod tests {
             let is_one = regex_syntax::parse(&text).is_ok();
             prop_assert_eq!(is_pattern(&text), is_one);
             prop_assert!(!is_one || regex_syntax::parse(&whole).is_ok());
+        }
+
+        /// Each piece alone is among those that take the most bytes for what is written.
+        #[test]
+        fn what_is_surely_small_compiles(
+            pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 1..40),
+            times in 1..40_usize,
+        ) {
+            for text in [pieces.concat(), pieces.concat().repeat(times)] {
+                let is_one = is_pattern(&text);
+                let is_small = is_one && is_surely_small(&text);
+                prop_assert!(!is_small || whole_value(&text).is_ok(), "{}", text);
+            }
         }
 
         /// With a table behind them no entries are plain.

@@ -13,8 +13,7 @@ use toml::de::{DeTable, DeValue, Deserializer};
 
 use super::allow;
 use super::tables::{TABLES, Tables};
-use super::values::{Color, FailOn, Format};
-use super::values::{Glob, SizeLimit};
+use super::values::{Color, FailOn, Format, Glob, SizeLimit};
 use crate::model::allow::Allow;
 use crate::model::finding::Confidence;
 use crate::model::span::{LineCursor, Position};

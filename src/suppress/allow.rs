@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
-use regex::bytes::{Regex, RegexBuilder};
+use regex::bytes::Regex;
 use regex_syntax::hir::literal::{ExtractKind, Extractor};
 
 use super::{List, Subject};
-use crate::model::allow::Allow;
+use crate::model::allow::{Allow, whole_value};
 use crate::model::finding::Finding;
 use crate::model::silenced::{Entry, Form};
 
@@ -96,7 +96,7 @@ impl<'a> Key<'a> {
         let plain = glob.strip_suffix("/**").or(glob.strip_suffix('/')).unwrap_or(glob);
         let is_rooted = plain.contains('/') || glob.ends_with("/**");
         let special = plain.find(['*', '?', '[', '\\', '{']);
-        if plain.ends_with(' ') || (special.is_some() && !is_rooted) {
+        if plain.ends_with(char::is_whitespace) || (special.is_some() && !is_rooted) {
             return None;
         }
         let named = match special {
@@ -120,9 +120,6 @@ struct Compiled {
     glob: OnceLock<Option<Gitignore>>,
     value: OnceLock<Option<Regex>>,
 }
-
-/// How large a compiled pattern for values may become, in bytes.
-const PATTERN_LIMIT: usize = 1 << 20;
 
 impl AllowList {
     /// The entries of `file`, whose paths are relative to `base`.
@@ -265,8 +262,7 @@ impl Compiled {
             return false;
         }
         let compiled = self.value.get_or_init(|| {
-            let whole = format!(r"\A(?:{pattern})\z");
-            let compiled = RegexBuilder::new(&whole).size_limit(PATTERN_LIMIT).build();
+            let compiled = whole_value(pattern);
             if compiled.is_err() {
                 log::warn!(
                     "the pattern of an allow entry is too large and silences nothing: line {}",
@@ -338,6 +334,8 @@ mod tests {
             ("*.env", None),
             ("**/a", None),
             ("a\\ ", None),
+            ("a\t", None),
+            ("a/b\u{3000}", None),
         ] {
             assert_eq!(Key::of_glob(glob), key, "{glob}");
         }

@@ -170,6 +170,10 @@ fn mistakes_are_told_with_file_line_and_key() {
         ),
         ("[[allow]]\nvalue = '('\nreason = 'x'\n", "`allow.value` must be a regular expression"),
         (
+            "[[allow]]\nreason = 'x'\nvalue = '\\w{900}'\n",
+            "keylint.toml:3:9: `allow.value` must be a smaller regular expression",
+        ),
+        (
             "[[allow]]\nvalue = 'a)|(b'\nreason = 'x'\n",
             "`allow.value` must be a regular expression",
         ),

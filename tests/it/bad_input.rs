@@ -259,6 +259,28 @@ fn a_configuration_that_would_block_is_an_error() {
 }
 
 #[test]
+fn a_baseline_that_would_block_is_an_error() {
+    let sandbox = Sandbox::repository();
+    fifo(&sandbox, ".keylint-baseline.json");
+    let problem = ".keylint-baseline.json: cannot be read: it is no file";
+    for line in ["scan", "baseline update", "triage"] {
+        sandbox.run(line).expect(2).complains(problem);
+    }
+    fifo(&sandbox, "other");
+    let problem = "other: cannot be read: it is no file";
+    sandbox.run("scan --baseline other").expect(2).complains(problem);
+}
+
+#[test]
+fn a_broken_baseline_is_told_before_standard_input_ends() {
+    let sandbox = Sandbox::repository();
+    sandbox.write(".keylint-baseline.json", "{}");
+    let (reader, _writer) = std::io::pipe().unwrap();
+    let run = sandbox.keylint(["scan", "-"]).start_from(reader);
+    run.wait().expect(2).complains(".keylint-baseline.json:1: not a baseline");
+}
+
+#[test]
 fn the_first_interrupt_ends_the_scan_with_what_was_found() {
     let sandbox = Sandbox::new();
     sandbox.write("file", PAIR);

@@ -257,6 +257,21 @@ mod outputs {
     }
 
     #[test]
+    fn a_report_in_a_file_is_not_as_narrow_as_the_terminal() {
+        let sandbox = Sandbox::new();
+        sandbox.write("a", "id = {{aws-access-key-id:1}}\n");
+        let widest = |text: &str| {
+            let breakable = text.lines().filter(|line| !line.contains("://"));
+            breakable.map(|line| line.chars().count()).max().unwrap()
+        };
+        let scan =
+            |line: &str| sandbox.keylint(line.split(' ')).env("COLUMNS", "44").run().expect(1);
+        assert!(widest(&scan("scan a --quiet").stdout) <= 44);
+        scan("scan a --quiet --output report");
+        assert!((45..=80).contains(&widest(&sandbox.read("report"))));
+    }
+
+    #[test]
     fn formats_and_outputs_go_in_pairs() {
         let sandbox = Sandbox::new();
         let run = sandbox

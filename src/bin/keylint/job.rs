@@ -51,7 +51,11 @@ pub(crate) fn run(
         log::debug!("baseline: {}", file.display());
     }
     let interrupted = interrupt::flag().context("Ctrl-C cannot be caught")?;
-    let loading = resolved.suppressions(baseline.as_deref(), &interrupted)?;
+    let mut loading = resolved.suppressions(baseline.as_deref(), &interrupted)?;
+    // Nothing but its end ends the reading of standard input: who types there is to hear of a broken baseline before.
+    if inputs.iter().any(|input| matches!(input, Input::Stdin { .. })) {
+        loading.wait()?;
+    }
     let settings = resolved.settings;
     let detector = detector(rules, &settings);
     let progress = Arc::default();
@@ -147,7 +151,7 @@ fn write_report(
         } else {
             report::Color::Plain
         },
-        width: terminal::width(),
+        width: terminal::width(to_stdout),
         verbosity: match presentation.verbosity {
             Verbosity::Quiet => report::Verbosity::Quiet,
             Verbosity::Normal | Verbosity::Verbose => report::Verbosity::Normal,

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, bail};
 use keylint::config::settings::Settings;
@@ -20,6 +20,8 @@ pub(crate) struct Known {
     pub(crate) outcome: Outcome,
     pub(crate) rules: Arc<RuleSet>,
     pub(crate) settings: Settings,
+    /// Whether the next Ctrl-C ends the process at once: a command that asks its user something sets it.
+    pub(crate) interrupted: Arc<AtomicBool>,
 }
 
 /// Resolves the settings of a scan of the tree around the current directory.
@@ -59,9 +61,7 @@ pub(crate) fn scan(
         bail!("not everything was scanned, so nothing was written (see --allow-incomplete)");
     }
     silence::apply(&mut outcome, &mut suppressions, &settings);
-    // What follows does not look at the flag: it may wait for its user, whom the first Ctrl-C has to set free.
-    interrupted.store(true, Ordering::Relaxed);
-    Ok(Known { outcome, rules, settings })
+    Ok(Known { outcome, rules, settings, interrupted })
 }
 
 /// The root as a user standing here would write it.

@@ -258,7 +258,7 @@ impl Resolved {
             allow.push(AllowList::new(form, &file, &base, entries));
             files.push(file);
         }
-        let baseline = baseline.map(|file| {
+        let reading = baseline.map(|file| {
             let file = shown(file, &here);
             files.push(file.clone());
             let (root, interrupted) = (self.root.clone(), Arc::clone(interrupted));
@@ -276,7 +276,7 @@ impl Resolved {
             files.extend(foreign.iter().map(|list| list.path().to_owned()));
         }
         self.settings.watched = files.into_iter().filter_map(|file| self.watched(file)).collect();
-        Ok(Loading { allow, baseline, foreign })
+        Ok(Loading { allow, reading, baseline: None, foreign })
     }
 
     fn watched(&self, shown: PathBuf) -> Option<Watched> {
@@ -290,18 +290,28 @@ impl Resolved {
 /// is over.
 pub(crate) struct Loading {
     allow: Vec<AllowList>,
-    baseline: Option<JoinHandle<anyhow::Result<Box<dyn List + Send>>>>,
+    reading: Option<JoinHandle<anyhow::Result<Box<dyn List + Send>>>>,
+    baseline: Option<Box<dyn List + Send>>,
     foreign: Vec<ForeignList>,
 }
 
 impl Loading {
+    /// Waits until all are read.
+    pub(crate) fn wait(&mut self) -> anyhow::Result<()> {
+        if let Some(reading) = self.reading.take() {
+            self.baseline = Some(reading.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(())
+    }
+
     /// The lists, once all are read.
-    pub(crate) fn finish(self) -> anyhow::Result<Suppressions> {
+    pub(crate) fn finish(mut self) -> anyhow::Result<Suppressions> {
+        self.wait()?;
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         let mut suppressions = Suppressions::new(today);
         self.allow.into_iter().for_each(|list| suppressions.add(Box::new(list)));
-        if let Some(reading) = self.baseline {
-            suppressions.add(reading.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        if let Some(baseline) = self.baseline {
+            suppressions.add(baseline);
         }
         self.foreign.into_iter().for_each(|list| suppressions.add(Box::new(list)));
         Ok(suppressions)

@@ -82,14 +82,18 @@ fn colors_wanted(
     !refused && is_terminal()
 }
 
-/// Columns of a text report: what `COLUMNS` says, or else the terminal that it goes to, within what is pleasant to read;
-/// elsewhere 80.
-pub(crate) fn width() -> usize {
+/// Columns of a text report on standard output: what `COLUMNS` says, or else the terminal, within what is pleasant to
+/// read. If there is none, and in a file (not `to_stdout`), whatever the terminal of whoever has it written: 80.
+pub(crate) fn width(to_stdout: bool) -> usize {
     const NARROWEST: usize = 40;
     const WIDEST: usize = 120;
+    const ELSEWHERE: usize = 80;
+    if !to_stdout {
+        return ELSEWHERE;
+    }
     let said = || env::var("COLUMNS").ok()?.parse().ok();
     let is = || terminal_size_of(io::stdout()).map(|(Width(columns), _)| usize::from(columns));
-    said().or_else(is).unwrap_or(80).clamp(NARROWEST, WIDEST)
+    said().or_else(is).unwrap_or(ELSEWHERE).clamp(NARROWEST, WIDEST)
 }
 
 /// Sends what the library logs to standard error: warnings, and with `--verbose` the details.

@@ -97,15 +97,15 @@ impl Baseline {
     /// Reads the baseline at `path` if it is laid out as keylint does it, which takes a fraction of the time.
     pub fn read_plain(path: &Path) -> Result<Option<Self>, SuppressError> {
         let fail = |source| unreadable(path, source);
-        let mut input = fs::File::open(path).map_err(fail)?;
-        let about = input.metadata().map_err(fail)?;
+        let about = fs::metadata(path).map_err(fail)?;
+        // To open a FIFO of this name would wait for ever.
+        if !about.is_file() {
+            return Err(fail(io::Error::other("it is no file")));
+        }
         if about.len() > MAX_BYTES {
             return Err(fail(io::Error::other("it is larger than 256 MiB")));
         }
-        // What comes through a pipe can be read only once.
-        if !about.is_file() {
-            return Ok(None);
-        }
+        let mut input = fs::File::open(path).map_err(fail)?;
         let file = File::read_plain(&mut input).map_err(fail)?;
         Ok(file.map(|file| Self::with(path, file)))
     }

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use keylint::config::schema::Options;
-use keylint::config::values::{Color, FailOn, Format};
-use keylint::config::values::{Glob, SizeLimit};
+use keylint::config::values::{Color, FailOn, Format, Glob, SizeLimit};
 use keylint::model::finding::Confidence;
 
 use super::suppress::SuppressArgs;

@@ -8,6 +8,7 @@ use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 use anyhow::Context;
 use keylint::config::discover;
@@ -43,6 +44,8 @@ pub(crate) fn run(args: &TriageArgs, out: &mut dyn Write) -> anyhow::Result<Stat
     let (config, baseline) = (shown(&config, &here), shown(&baseline, &here));
     let found = known::scan(resolved, rules, in_use.as_deref(), false)?;
     let seen = Seen::read()?;
+    // Nobody looks at the flag while a question waits for its answer: the first Ctrl-C has to end that.
+    found.interrupted.store(true, Ordering::Relaxed);
     let mut session = Session { found, config, baseline, seen, places: Places::new(None) };
     session.walk(&mut io::stdin().lock(), out)
 }
@@ -107,7 +110,7 @@ impl Session {
         let color = terminal::use_color(self.found.settings.presentation.color, true);
         let options = report::Options {
             color: if color { Color::Ansi } else { Color::Plain },
-            width: terminal::width(),
+            width: terminal::width(true),
             verbosity: report::Verbosity::Quiet,
             ..report::Options::default()
         };
