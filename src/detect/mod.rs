@@ -17,6 +17,7 @@ mod excerpt;
 mod expiry;
 mod inspect;
 mod matcher;
+mod merge;
 mod near;
 mod pair;
 pub mod prefilter;
@@ -41,10 +42,11 @@ pub use self::detector::Detector;
 use self::excerpt::excerpt;
 use self::inspect::{Inspected, Surrounds, inspect, is_alone_on_line};
 use self::matcher::{Found, Match};
+use self::merge::{Wrapped, merge};
 use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
 use self::signs::Sign;
-use self::wrapped::{Explorer, Frame, Wrapped};
+use self::wrapped::{Explorer, Frame};
 use crate::decode::nested::Hit;
 use crate::decode::text::View;
 use crate::model::blob::Origin;
@@ -201,7 +203,7 @@ impl<'d> BlobScan<'d> {
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
             self.link(view, &inspected, &core, rows, &overruled);
             let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
-            for one in wrapped::merge(text, plain, seen) {
+            for one in merge(text, plain, seen) {
                 self.value_bytes += one.value.len();
                 if self.value_bytes > MAX_VALUE_BYTES {
                     self.over_limit = true;
