@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clean::CleanHere;
 use super::silence::Judged;
 use super::windows::Progress;
 use super::worker::Thread;
@@ -46,6 +47,12 @@ pub(super) struct Unpacking<'b> {
     image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
+    /// How often there was something to tell: findings of any kind, problems, deletions.
+    pub(super) told: u64,
+    /// Containers within each other, the most so far.
+    pub(super) deepest: u32,
+    /// Archives in which there was nothing.
+    pub(super) clean: CleanHere,
     /// Problems so far, by kind.
     problems: BTreeMap<ProblemKind, u64>,
 }
@@ -63,6 +70,9 @@ impl<'b> Unpacking<'b> {
             said_full: false,
             image: Image::default(),
             has_members: false,
+            told: 0,
+            deepest: 0,
+            clean: CleanHere::default(),
             problems: BTreeMap::new(),
         }
     }
@@ -137,6 +147,11 @@ impl Place {
         let origin = Arc::new(origin);
         Self { shown: Arc::clone(&origin), origin, depth: 0, is_content: false }
     }
+
+    /// Whether it is a member of an archive, and not what a compressed file holds.
+    pub(super) fn is_inner(&self) -> bool {
+        self.depth > 0 && !self.is_content
+    }
 }
 
 pub(super) fn limits(archives: &Archives) -> Limits {
@@ -184,6 +199,7 @@ impl Thread<'_> {
         message: String,
         all: &mut Unpacking<'_>,
     ) {
+        all.told += 1;
         let count = all.problems.entry(kind).or_default();
         *count += 1;
         if *count <= MOST_NAMED {
@@ -214,17 +230,12 @@ impl Thread<'_> {
         source: Source<'_>,
         all: &mut Unpacking<'_>,
     ) {
+        let depth = depth_of(place, format);
         all.has_members = true;
+        all.deepest = all.deepest.max(depth);
         let budget = all.budget;
         let origin = if format.is_compression() { &place.origin } else { &place.shown };
-        let mut members = Members {
-            thread: self,
-            all,
-            format,
-            origin,
-            shown: &place.shown,
-            depth: depth_of(place, format),
-        };
+        let mut members = Members { thread: self, all, format, origin, shown: &place.shown, depth };
         unpack::unpack(format, source, budget, &mut members);
     }
 
@@ -236,6 +247,7 @@ impl Thread<'_> {
         bytes: u64,
         all: &mut Unpacking<'_>,
     ) {
+        all.told += 1;
         let (kind, message) = match all.budget.take_hit() {
             Some(hit) if hit.is_told => return,
             Some(hit) => (ProblemKind::OverLimit, hit.message),
@@ -249,7 +261,7 @@ impl Thread<'_> {
 }
 
 /// Containers within each other up to a container of `format` at `place`.
-fn depth_of(place: &Place, format: Format) -> u32 {
+pub(super) fn depth_of(place: &Place, format: Format) -> u32 {
     let is_counted = place.is_content && !format.is_compression();
     if is_counted { place.depth } else { place.depth + 1 }
 }
@@ -281,7 +293,8 @@ impl Sink for Members<'_, '_, '_> {
         let place = self.place(name);
         let names = self.shown.names();
         if let ([layer], Format::Tar) = (&names[..], self.format) {
-            self.all.image.member(layer.as_os_str().as_encoded_bytes(), name);
+            let is_told = self.all.image.member(layer.as_os_str().as_encoded_bytes(), name);
+            self.all.told += u64::from(is_told);
         }
         let is_manifest =
             names.is_empty() && self.format == Format::Tar && image::may_be_manifest(name);

@@ -51,23 +51,23 @@ impl Image {
         }
     }
 
-    /// Takes a member of the archive called `layer` within the archive.
-    pub fn member(&mut self, layer: &[u8], path: &[u8]) {
+    /// Takes a member of the archive called `layer` within the archive. Says whether it deletes something.
+    pub fn member(&mut self, layer: &[u8], path: &[u8]) -> bool {
         let path = normal(path);
         let (folder, name) = match path.iter().rposition(|byte| *byte == b'/') {
             Some(at) => (&path[..at], &path[at + 1..]),
             None => (&path[..0], path),
         };
         let deletion = match name.strip_prefix(MARK) {
-            None => return,
+            None => return false,
             Some(_) if name == OPAQUE => Deletion::Below(folder.to_vec()),
             Some(deleted) if folder.is_empty() => Deletion::Path(deleted.to_vec()),
             Some(deleted) => Deletion::Path([folder, b"/", deleted].concat()),
         };
-        if !self.keep(layer.len() + path.len()) {
-            return;
+        if self.keep(layer.len() + path.len()) {
+            self.deleted.entry(normal(layer).to_vec()).or_default().insert(deletion);
         }
-        self.deleted.entry(normal(layer).to_vec()).or_default().insert(deletion);
+        true
     }
 
     fn keep(&mut self, bytes: usize) -> bool {
