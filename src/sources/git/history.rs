@@ -12,9 +12,9 @@ use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use super::attribution::Lineage;
-use super::attribution::{Attribution, Place, Recorder, Said, Scope, Wanted, parse_id};
+use super::attribution::{Attribution, Place, Recorder, References, Said, Scope, Wanted, parse_id};
 use super::missing::{self, Missing};
-use super::objects::Store;
+use super::objects::{Store, while_reading};
 use super::pack::{Id, Kind, Object};
 use super::range::named;
 use super::{GitError, revisions};
@@ -23,7 +23,7 @@ use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::history::Reach;
 use crate::model::traces::{Inherited, Traces};
 use crate::sources::filter::Filter;
-use crate::sources::{Visitor, over_limit};
+use crate::sources::{Visitor, Worker, over_limit};
 
 /// Digits of an object id that people get to see.
 const SHORT: usize = 12;
@@ -116,45 +116,23 @@ impl History {
         visitor: &dyn Visitor,
         read: &(dyn Fn(u64) + Sync),
     ) -> Lineage {
-        let (missing, lineage) = (Missing::default(), Recorder::default());
-        let store = &self.store;
-        let unread = store.each(
-            &self.pool,
-            |kind| kind != Kind::Tree,
-            || visitor.is_cancelled(),
-            || {
-                let mut worker = visitor.worker();
-                let (missing, lineage) = (&missing, &lineage);
-                move |object: Object<'_, Traces>| {
-                    let id = ObjectId(object.id);
-                    let size = object.size;
-                    read(size);
-                    if let Some(said) = Said::by(&object) {
-                        missing.look_for_needs_of(&said, store);
-                        lineage.add(said);
-                    }
-                    let path = provisional_name(object.kind, id);
-                    match max_file_size {
-                        Some(limit) if size > limit && object.kind == Kind::Blob => {
-                            visitor.problem(over_limit(&path, limit, 0));
-                        }
-                        _ => {
-                            let is_message = object.kind != Kind::Blob;
-                            let origin = Origin::Object { path, id, is_message };
-                            let Object { base, note, .. } = object;
-                            let inherited = Inherited { base, own: note };
-                            worker.visit(Blob {
-                                origin,
-                                content: text(object.kind, object.data),
-                                lines: Lines::All,
-                                brings: Brings::Nothing,
-                                inherited: (!is_message).then_some(inherited),
-                            });
-                        }
-                    }
+        let (missing, recorder) = (Missing::default(), Recorder::default());
+        let (store, pool) = (&self.store, &self.pool);
+        let worker = || {
+            let mut worker = visitor.worker();
+            let (missing, recorder) = (&missing, &recorder);
+            move |object: Object<'_, Traces>| {
+                read(object.size);
+                if let Some(said) = Said::by(&object) {
+                    missing.look_for_needs_of(&said, store);
+                    recorder.add(said);
                 }
-            },
-        );
+                visit(object, max_file_size, visitor, &mut *worker);
+            }
+        };
+        let is_wanted = |kind| kind != Kind::Tree;
+        let read = || store.each(pool, is_wanted, || visitor.is_cancelled(), worker);
+        let (unread, references) = while_reading(read, || References::of(&self.repository));
         for unread in unread {
             visitor.problem(unread.problem());
         }
@@ -162,8 +140,8 @@ impl History {
             let (path, message) = (Some(path.clone()), message.clone());
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }
-        missing.report(&self.repository, store, visitor);
-        lineage.into_lineage()
+        missing.report(&self.repository, &references, store, visitor);
+        recorder.into_lineage(references)
     }
 
     /// Pushes these objects again, each under all of its places.
@@ -355,6 +333,30 @@ impl History {
         known.insert(id, Arc::clone(&commit));
         commit
     }
+}
+
+/// Has an object scanned under a name made of its id.
+fn visit(
+    object: Object<'_, Traces>,
+    max_file_size: Option<u64>,
+    visitor: &dyn Visitor,
+    worker: &mut dyn Worker,
+) {
+    let id = ObjectId(object.id);
+    let path = provisional_name(object.kind, id);
+    let is_message = object.kind != Kind::Blob;
+    if let Some(limit) = max_file_size.filter(|limit| object.size > *limit && !is_message) {
+        return visitor.problem(over_limit(&path, limit, 0));
+    }
+    let Object { kind, data, base, note, .. } = object;
+    let inherited = Inherited { base, own: note };
+    worker.visit(Blob {
+        origin: Origin::Object { path, id, is_message },
+        content: text(kind, data),
+        lines: Lines::All,
+        brings: Brings::Nothing,
+        inherited: (!is_message).then_some(inherited),
+    });
 }
 
 fn scope(repository: &Repository, narrowing: &Narrowing) -> Result<Scope, GitError> {

@@ -60,7 +60,13 @@ impl Missing {
     }
 
     /// Says what is missing of what was noted and of what references lead to.
-    pub(super) fn report(self, repository: &Repository, store: &Store, visitor: &dyn Visitor) {
+    pub(super) fn report(
+        self,
+        repository: &Repository,
+        references: &References,
+        store: &Store,
+        visitor: &dyn Visitor,
+    ) {
         let say = |kind, message| visitor.problem(Problem { path: None, kind, message });
         let shallow = shallow(repository).unwrap_or_else(|error| {
             say(ProblemKind::Unreadable, format!("the list of shallow commits: {error}"));
@@ -74,9 +80,9 @@ impl Missing {
             );
             say(ProblemKind::Shallow, message);
         }
-        let References { list, unread } = References::of(repository);
+        let References { list, unread } = references;
         for message in unread {
-            say(ProblemKind::Unreadable, message);
+            say(ProblemKind::Unreadable, message.clone());
         }
         if is_partial(repository) {
             let message = "a partial clone: objects that it has not fetched were not scanned; a clone without \

@@ -2,8 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
+use std::hash::BuildHasherDefault;
 
 use super::tips::Tip;
+use super::trees::Prefix;
 use crate::model::history::Reach;
 use crate::sources::git::pack::Id;
 
@@ -83,10 +85,14 @@ fn parse_time(line: &[u8]) -> Option<i64> {
 /// All commits of a repository.
 pub(super) struct Commits {
     written: Vec<Written>,
+    /// The parents of each that are there, and where they end.
+    parents: Vec<Number>,
+    ends: Vec<u32>,
     /// For each commit, how many come before it: parents before their children, otherwise by date.
     order: Vec<u32>,
     reach: Vec<Reach>,
-    by_tree: HashMap<Id, Vec<Number>>,
+    /// In the order of their trees.
+    by_tree: Vec<Number>,
 }
 
 impl Commits {
@@ -94,11 +100,17 @@ impl Commits {
     pub(super) fn new(mut written: Vec<Written>, tips: &[Tip]) -> Self {
         written.sort_unstable_by_key(|commit| commit.id);
         written.dedup_by_key(|commit| commit.id);
-        let mut by_tree: HashMap<Id, Vec<Number>> = HashMap::new();
-        for (commit, number) in written.iter().zip(0..) {
-            by_tree.entry(commit.tree).or_default().push(number);
+        let ids = written.iter().map(|commit| commit.id);
+        let numbers: HashMap<Id, Number, BuildHasherDefault<Prefix>> = ids.zip(0..).collect();
+        let (mut parents, mut ends) = (Vec::new(), Vec::new());
+        for commit in &written {
+            parents.extend(commit.parents.iter().filter_map(|parent| numbers.get(parent)));
+            ends.push(parents.len() as u32);
         }
-        let mut commits = Self { order: Vec::new(), reach: Vec::new(), written, by_tree };
+        let mut by_tree: Vec<Number> = (0..written.len() as Number).collect();
+        by_tree.sort_by_key(|number| written[*number as usize].tree);
+        let (order, reach) = (Vec::new(), Vec::new());
+        let mut commits = Self { written, parents, ends, order, reach, by_tree };
         commits.order = commits.in_order();
         commits.reach = commits.reached(tips);
         commits
@@ -115,7 +127,9 @@ impl Commits {
 
     /// The trees of commits.
     pub(super) fn trees(&self) -> impl Iterator<Item = (&Id, &[Number])> {
-        self.by_tree.iter().map(|(tree, commits)| (tree, commits.as_slice()))
+        let tree = |number: Number| &self.written[number as usize].tree;
+        let same = self.by_tree.chunk_by(move |one, other| tree(*one) == tree(*other));
+        same.map(move |commits| (tree(commits[0]), commits))
     }
 
     /// How many commits come before it.
@@ -132,8 +146,10 @@ impl Commits {
     }
 
     /// The parents that are there.
-    pub(super) fn parents(&self, number: Number) -> impl Iterator<Item = Number> {
-        self.written[number as usize].parents.iter().filter_map(|parent| self.number(parent))
+    pub(super) fn parents(&self, number: Number) -> &[Number] {
+        let number = number as usize;
+        let from = if number == 0 { 0 } else { self.ends[number - 1] };
+        &self.parents[from as usize..self.ends[number] as usize]
     }
 
     /// Those that `from`, and their ancestors.
@@ -153,13 +169,13 @@ impl Commits {
         let mut children: Vec<Vec<Number>> = vec![Vec::new(); self.written.len()];
         let mut ready = BinaryHeap::new();
         for number in 0..self.written.len() as Number {
-            let parents: Vec<Number> = self.parents(number).collect();
+            let parents = self.parents(number);
             missing.push(parents.len() as u32);
             if parents.is_empty() {
                 ready.push(Reverse((self.seconds(number), number)));
             }
             for parent in parents {
-                children[parent as usize].push(number);
+                children[*parent as usize].push(number);
             }
         }
         let mut order = vec![u32::MAX; self.written.len()];

@@ -1,8 +1,10 @@
-//! What the commits and tags of a history say of other objects, noted as they are read: nobody reads them twice.
+//! What leads from one object of a history to others, but for trees: commits, tags and references. It is noted when they
+//! are read for the first time; nobody reads them twice.
 
 use std::sync::{Mutex, PoisonError};
 
 use super::commits::{Written, tagged};
+use super::references::References;
 use crate::model::blob::Content;
 use crate::sources::git::pack::{Id, Kind, Object};
 
@@ -27,11 +29,12 @@ impl Said {
     }
 }
 
-/// All that commits and tags say.
+/// All that commits and tags say, and the references.
 #[derive(Default)]
 pub struct Lineage {
     pub(super) commits: Vec<Written>,
     pub(super) tags: Vec<(Id, Id)>,
+    pub(super) references: References,
 }
 
 /// Takes what threads read, in any order.
@@ -47,7 +50,8 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn into_lineage(self) -> Lineage {
-        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn into_lineage(self, references: References) -> Lineage {
+        let noted = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Lineage { references, ..noted }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) use self::places::Place;
 pub(crate) use self::references::References;
 use self::tips::Tips;
 use self::trees::{Gathered, Noted, Trees};
-use super::objects::{Store, Unread};
+use super::objects::{Store, Unread, while_reading};
 use super::pack::{Id, Kind, Object};
 use crate::model::blob::Content;
 
@@ -118,25 +118,26 @@ impl Attribution {
         wanted: &Wanted,
         lineage: Lineage,
         scope: Scope,
-        stop: impl Fn() -> bool + Sync,
+        stop: impl Fn() -> bool + Send + Sync,
     ) -> (Self, Vec<Unread>) {
         let threads: Mutex<Vec<Gathered>> = Mutex::default();
-        let unread = store.each(
-            pool,
-            |kind| kind == Kind::Tree,
-            stop,
-            || {
+        let read = || {
+            let gatherer = || {
                 let mut gatherer =
                     Gatherer { trees: Gathered::default(), wanted, threads: &threads };
                 move |object: Object<'_, Noted>| gatherer.take(object)
-            },
-        );
+            };
+            store.each(pool, |kind| kind == Kind::Tree, stop, gatherer)
+        };
+        let Lineage { commits: written, mut tags, references } = lineage;
+        let (unread, (tips, commits)) = while_reading(read, || {
+            tags.sort_unstable();
+            let mut tips = Tips::of(repository, references);
+            tips.follow(&tags);
+            let commits = Commits::new(written, &tips.kept);
+            (tips, commits)
+        });
         let gathered = threads.into_inner().expect("gathering does not panic");
-        let Lineage { commits: written, mut tags } = lineage;
-        tags.sort_unstable();
-        let mut tips = Tips::of(repository);
-        tips.follow(&tags);
-        let commits = Commits::new(written, &tips.kept);
         // Why there is none is among what could not be read of the references.
         let head = references::head(repository).ok().flatten();
         let head = head.and_then(|head| commits.number(&head));

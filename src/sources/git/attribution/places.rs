@@ -158,7 +158,7 @@ impl<'a> Finder<'a> {
         having.iter().any(|number| {
             self.told.scope.since.is_none_or(|since| commits.seconds(*number) >= since)
                 && self.old.as_ref().is_none_or(|old| !old[*number as usize])
-                && !commits.parents(*number).any(|parent| among.contains(&parent))
+                && !commits.parents(*number).iter().any(|parent| among.contains(parent))
         })
     }
 

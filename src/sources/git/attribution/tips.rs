@@ -36,11 +36,10 @@ pub(super) struct Tips {
 const MAX_LOG: u64 = 256 << 20;
 
 impl Tips {
-    /// Asks the repository for its references, and reads their logs.
-    pub(super) fn of(repository: &Repository) -> Self {
-        let mut tips = Self::default();
-        let References { list, unread } = References::of(repository);
-        tips.unread = unread;
+    /// Takes the references of a repository, and reads their logs.
+    pub(super) fn of(repository: &Repository, references: References) -> Self {
+        let References { list, unread } = references;
+        let mut tips = Self { unread, ..Self::default() };
         tips.kept.extend(list.into_iter().map(|(name, id)| Tip { id, reach: reach(&name) }));
         let common = repository.commondir().to_owned();
         tips.worktree(repository.path());

@@ -9,9 +9,11 @@ mod mapped;
 mod unread;
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use git2::Repository;
 use rayon::ThreadPool;
@@ -170,6 +172,18 @@ impl Store {
     fn indexes(&self) -> impl Iterator<Item = Index<'_>> {
         self.packs.iter().map(Mapped::index)
     }
+}
+
+/// Does something else while the threads of a pool read.
+pub(crate) fn while_reading<R: Send, E>(
+    read: impl FnOnce() -> R + Send,
+    meanwhile: impl FnOnce() -> E,
+) -> (R, E) {
+    thread::scope(|scope| {
+        let reading = scope.spawn(read);
+        let done = meanwhile();
+        (reading.join().unwrap_or_else(|panic| resume_unwind(panic)), done)
+    })
 }
 
 /// Reads one by one what each thread's `read` is given, and returns what could not be read.
