@@ -46,6 +46,7 @@ run_kingfisher() {
         --rule betterleaks.aws-access-token --rule betterleaks.aws-secret-access-key \
         --rule betterleaks.aws-session-token --format json "$large"
 }
+run_rebuild_small() { "${pin[@]}" "$rebuild" "$small" "$threads" all; }
 run_keylint_small() { "${pin[@]}" "$keylint" history --no-config --threads "$threads" "$small"; }
 run_gitleaks() {
     GOMAXPROCS="$threads" "${pin[@]}" "$gitleaks" git --no-banner --log-level error --exit-code 0 "$small"
@@ -78,7 +79,7 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 milliseconds() { awk -v a="$1" 'BEGIN { printf "%.0f ms", a / 1000 }'; }
 installed() { [[ "${SLOW:-1}" != 0 ]] && command -v "$1" >/dev/null; }
 
-for tool in keylint rebuild keylint_small; do
+for tool in keylint rebuild keylint_small rebuild_small; do
     measure "$tool"
     rm "$scratch/times_$tool"
 done
@@ -86,6 +87,7 @@ for ((round = 0; round < rounds; round++)); do
     measure keylint
     measure rebuild
     measure keylint_small
+    measure rebuild_small
     if ((round < 3)); then
         if installed "$gitleaks"; then measure gitleaks; fi
         if installed "$betterleaks"; then measure betterleaks; fi
@@ -104,9 +106,11 @@ echo "$small: keylint $(milliseconds "$own")"
 for run in keylint keylint_small; do
     if [[ -e "$scratch/incomplete_$run" ]]; then echo "  ($run ended with status 2: not all could be scanned)"; fi
 done
+floor="$(median rebuild_small)"
+echo "  inflating and rebuilding all objects alone $(milliseconds "$floor"): keylint takes $(ratio "$own" "$floor") times as long"
 for tool in gitleaks betterleaks; do
     if [[ -f "$scratch/times_$tool" ]]; then
-        echo "  $tool $(milliseconds "$(median "$tool")"): $(ratio "$(median "$tool")" "$own") times as long as keylint (wanted: at least 20)"
+        echo "  $tool $(milliseconds "$(median "$tool")"): $(ratio "$(median "$tool")" "$own") times as long as keylint (wanted: at least 20), $(ratio "$(median "$tool")" "$floor") times as long as that"
     fi
 done
 

@@ -1,6 +1,7 @@
-//! Inflates and rebuilds all blobs of a repository without looking at them: the floor under `keylint history`.
+//! Inflates and rebuilds all blobs of a repository without looking at them: the floor under `keylint history`. Where it
+//! finds something and says since when, it reads trees and commits, too: the floor under that is `all`.
 //!
-//!     cargo bench --bench rebuild -- REPOSITORY [THREADS]
+//!     cargo bench --bench rebuild -- REPOSITORY [THREADS [all]]
 //!
 //! Prints objects, bytes and seconds, and whatever could not be read.
 
@@ -22,20 +23,27 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     let threads = args.get(1).and_then(|threads| threads.parse().ok()).unwrap_or(2);
+    let kinds: fn(&str) -> bool = match args.get(2).map(String::as_str) {
+        None => |kind| kind == "blob",
+        Some("all") => |_| true,
+        Some(other) => {
+            eprintln!("rebuild: not a kind of objects: {other}");
+            return ExitCode::from(2);
+        }
+    };
     let (objects, bytes) = (AtomicU64::new(0), AtomicU64::new(0));
     let started = Instant::now();
-    let unread =
-        probe::each(Path::new(repository), threads, |kind| kind == "blob", &|_, _, content| {
-            let length = match content {
-                Content::Bytes(data) => data.len() as u64,
-                Content::Seekable(_) => unreachable!("objects are no files"),
-                Content::Stream(stream) => {
-                    std::io::copy(stream, &mut std::io::sink()).unwrap_or_default()
-                }
-            };
-            objects.fetch_add(1, Ordering::Relaxed);
-            bytes.fetch_add(length, Ordering::Relaxed);
-        });
+    let unread = probe::each(Path::new(repository), threads, kinds, &|_, _, content| {
+        let length = match content {
+            Content::Bytes(data) => data.len() as u64,
+            Content::Seekable(_) => unreachable!("objects are no files"),
+            Content::Stream(stream) => {
+                std::io::copy(stream, &mut std::io::sink()).unwrap_or_default()
+            }
+        };
+        objects.fetch_add(1, Ordering::Relaxed);
+        bytes.fetch_add(length, Ordering::Relaxed);
+    });
     let seconds = started.elapsed().as_secs_f64();
     println!("{} objects, {} bytes, {seconds:.3} s", objects.into_inner(), bytes.into_inner());
     match unread {
