@@ -5,6 +5,9 @@
 //! pieces must add up to something that is as long as a key.
 
 use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::AhoCorasick;
 
 use super::is_digit64;
 use super::map::Map;
@@ -137,11 +140,14 @@ fn between(rest: &[u8], quote: u8) -> Option<usize> {
 
 /// Whether a call that joins strings stands around the joint.
 fn joins_near(text: &[u8], joint: Range<usize>) -> bool {
-    const CALLS: [&[u8]; 6] = [b"join", b"concat", b"implode", b"paste0", b"strcat", b"fold"];
-    let near =
-        &text[joint.start.saturating_sub(CALL_REACH)..text.len().min(joint.end + CALL_REACH)];
-    let near = near.to_ascii_lowercase();
-    CALLS.iter().any(|call| memchr::memmem::find(&near, call).is_some())
+    static CALLS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .build(["join", "concat", "implode", "paste0", "strcat", "fold"])
+            .expect("a few short words make a small automaton")
+    });
+    let near = joint.start.saturating_sub(CALL_REACH)..text.len().min(joint.end + CALL_REACH);
+    CALLS.is_match(&text[near])
 }
 
 #[cfg(test)]
