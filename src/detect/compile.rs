@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use memchr::memmem::Finder;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::prefilter::{Case, Hit, Literal, Prefilter};
@@ -39,6 +40,7 @@ pub(crate) struct Compiled {
     prefilter: Prefilter,
     /// Looked for by themselves, so that the rules' literals can be found in the way that is best for them.
     probes: Option<Prefilter>,
+    slashes: Finder<'static>,
     owners: Vec<Owner>,
     longest_keyword: usize,
     patterns: Vec<Option<Pattern>>,
@@ -79,6 +81,7 @@ impl Compiled {
         Self {
             prefilter: Prefilter::new(literals),
             probes: (!apart.is_empty()).then(|| Prefilter::new(apart)),
+            slashes: Finder::new(nested::SLASH_PROBE),
             owners,
             longest_keyword,
             patterns: rules.rules().iter().map(Pattern::of).collect(),
@@ -94,6 +97,11 @@ impl Compiled {
         if let Some(probes) = &self.probes {
             probes.for_each_hit(text, &mut hit);
         }
+    }
+
+    /// The places in `text` of slashes as JSON may write them.
+    pub(crate) fn slashes(&self, text: &[u8]) -> impl Iterator<Item = usize> {
+        self.slashes.find_iter(text)
     }
 
     /// The owner with a number that the prefilter gave.

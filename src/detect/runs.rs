@@ -28,7 +28,16 @@ const LONGEST_ESCAPE: usize = 5;
 )]
 pub const fn is_base64_class(byte: u8) -> bool {
     // `/` stands right before `0`.
-    ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'/') < 11) | (byte == b'+')
+    is_among(byte | 0x20, b'a', 26) | is_among(byte, b'/', 11) | (byte == b'+')
+}
+
+/// Whether `byte` is among the `count` bytes from `first` on. Numbers with a sign are compared, since the vector code of
+/// most processors has an instruction for that.
+const fn is_among(byte: u8, first: u8, count: u8) -> bool {
+    const fn signed(number: u8) -> i8 {
+        number.wrapping_add(0x80).cast_signed()
+    }
+    signed(byte.wrapping_sub(first)) < signed(count)
 }
 
 /// [`is_base64_class`] as a table, for loops that stop at the first byte outside.
@@ -71,7 +80,8 @@ pub fn for_each_run_or_start(text: &[u8], mut found: impl FnMut(Run)) {
     let mut earliest_start = 0;
     while let Some(inside) = window_in_class(text, earliest_start) {
         let after = inside + WINDOW;
-        let whole = text[after..].chunks_exact(WINDOW).take_while(|chunk| all_in_class(chunk));
+        let (whole, _) = text[after..].as_chunks();
+        let whole = whole.iter().take_while(|window| all_in_class(window));
         let known_end = after + whole.count() * WINDOW;
         if known_end - inside > KEY_LEN + LONGEST_ESCAPE {
             // Too long whatever its ends are. Its end lies in the window that stopped the count, so the next run
@@ -99,17 +109,19 @@ pub fn for_each_run_or_start(text: &[u8], mut found: impl FnMut(Run)) {
 /// The offset of [`WINDOW`] bytes in the class, such that no run of [`KEY_LEN`] or more that starts at or after
 /// `earliest_start` ends before that offset; `None` when there is no such run.
 fn window_in_class(text: &[u8], earliest_start: usize) -> Option<usize> {
-    let first = earliest_start + STRIDE - 1;
-    let rest = text.get(first..)?;
-    let skipped = rest.chunks(STRIDE).position(all_in_class)?;
-    Some(first + skipped * STRIDE)
+    let mut at = earliest_start + STRIDE - 1;
+    while let Some(window) = text.get(at..).and_then(<[u8]>::first_chunk) {
+        if all_in_class(window) {
+            return Some(at);
+        }
+        at += STRIDE;
+    }
+    None
 }
 
-/// Whether `chunk` starts with a whole window in the class.
-fn all_in_class(chunk: &[u8]) -> bool {
-    chunk.first_chunk().is_some_and(|window: &[u8; WINDOW]| {
-        window.iter().fold(true, |all, &byte| all & is_base64_class(byte))
-    })
+#[inline]
+fn all_in_class(window: &[u8; WINDOW]) -> bool {
+    window.iter().fold(true, |all, &byte| all & is_base64_class(byte))
 }
 
 /// How many bytes at the front lie in the class.

@@ -7,7 +7,6 @@ use std::ops::Range;
 
 use super::compile::Compiled;
 use super::runs::{Run, for_each_run, for_each_run_or_start};
-use crate::decode::nested;
 use crate::model::traces::{Copied, Trace, Traces};
 
 /// What stands at a place.
@@ -74,7 +73,7 @@ pub(crate) fn look(rules: &Compiled, text: &[u8], mut sign: impl FnMut(Sign, usi
         Run::OfKey(range) => sign(Sign::Key, range.start),
         Run::Start(start) => sign(Sign::LongRun, start),
     });
-    for slash in memchr::memmem::find_iter(text, nested::SLASH_PROBE) {
+    for slash in rules.slashes(text) {
         sign(Sign::Slash, slash);
     }
 }

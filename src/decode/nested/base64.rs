@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::map::{Map, Scale};
-use super::{Decoded, is_text};
+use super::{Decoded, gzip, is_plain, is_text};
 
 /// Digits that are decoded on each side of a probe's hit, with the line ends between them, in bytes.
 const REACH: usize = super::LONGEST;
@@ -49,13 +49,15 @@ pub(super) fn starts_well(run: &[u8]) -> bool {
     let mut len = 0;
     for four in run[..run.len().min(HEAD)].chunks_exact(4) {
         let Some(bits) = bits(four) else { break };
-        head[len..len + 3].copy_from_slice(&bits.to_be_bytes()[1..]);
-        len += 3;
-        if len == 3 && head[0] >= 0x80 {
-            return false;
+        let three = &bits.to_be_bytes()[1..];
+        // Most runs are names or digests, and told from text by their first digits.
+        if !three.iter().all(|byte| *byte == 0 || is_plain(*byte)) {
+            return len == 0 && three == gzip::MAGIC;
         }
+        head[len..len + 3].copy_from_slice(three);
+        len += 3;
     }
-    head.starts_with(b"\x1f\x8b\x08") || is_text(&head[..len])
+    is_text(&head[..len])
 }
 
 fn bits(digits: &[u8]) -> Option<u32> {

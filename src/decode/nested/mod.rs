@@ -323,11 +323,15 @@ fn is_digit64(byte: u8) -> bool {
 
 /// Whether bytes are text, or text in 16 bits a character.
 fn is_text(bytes: &[u8]) -> bool {
-    let is_plain =
-        |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
     let every_other = |first: usize| bytes.iter().skip(first).step_by(2);
     let is_wide = |first: usize| {
-        every_other(first).all(|byte| *byte == 0) && every_other(1 - first).all(is_plain)
+        every_other(first).all(|byte| *byte == 0)
+            && every_other(1 - first).all(|byte| is_plain(*byte))
     };
-    bytes.len() >= 12 && (bytes.iter().all(is_plain) || is_wide(0) || is_wide(1))
+    bytes.len() >= 12 && (bytes.iter().all(|byte| is_plain(*byte)) || is_wide(0) || is_wide(1))
+}
+
+/// Whether a byte is a character of a plain text.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

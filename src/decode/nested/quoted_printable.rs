@@ -16,9 +16,12 @@ const WIDEST: usize = 77;
 
 /// Whether a soft break follows on the run at the start of a text, where encoders put one: near column 76.
 pub(super) fn is_cut(text: &[u8]) -> bool {
-    let len = text.iter().take(WIDEST).take_while(|byte| is_digit64(**byte)).count();
-    let end = &text[len..];
-    (len >= NARROWEST) && (end.starts_with(b"=\n") || end.starts_with(b"=\r\n"))
+    // Nearly all runs end elsewhere, so the break is looked for before the digits.
+    let is_break = |at: &usize| text.get(*at) == Some(&b'=');
+    let Some(len) = (NARROWEST..=WIDEST).find(is_break) else { return false };
+    let (digits, after) = (&text[..len], &text[len + 1..]);
+    (after.starts_with(b"\n") || after.starts_with(b"\r\n"))
+        && digits.iter().all(|byte| is_digit64(*byte))
 }
 
 /// The values in a stretch of text that a soft break cuts, or that an escape stands before as only mails have it: an
