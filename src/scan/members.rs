@@ -1,6 +1,6 @@
 //! Archives in the pipeline: their members go the way of files, with an origin that says what they are members of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -67,21 +67,23 @@ impl<'b> Unpacking<'b> {
         }
     }
 
-    /// Says of findings in layers of an image that a later layer deletes the file.
-    pub(super) fn label_deleted(&mut self) {
-        if !self.image.deletes() {
+    /// Says of findings in layers of an image what comes of the file by a later layer.
+    pub(super) fn label_hidden(&mut self) {
+        if !self.image.has_layers() || self.held.is_empty() {
             return;
         }
         let orders = self.image.orders();
+        let mut above = HashMap::new();
         for Judged { finding, .. } in &mut self.held {
             let names = finding.origin.names();
             let [layer, path, ..] = &names[..] else { continue };
-            let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
-            if self.image.is_deleted(&orders, &bytes(layer), &bytes(path)) {
-                finding
-                    .notes
-                    .push(Evidence::new("deleted in a later layer, and still in the image"));
+            let layer = layer.as_os_str().as_encoded_bytes();
+            let path = path.as_os_str().as_encoded_bytes();
+            if !above.contains_key(layer) {
+                above.insert(layer.to_vec(), self.image.above(&orders, layer));
             }
+            let fate = self.image.fate(&above[layer], path);
+            finding.notes.extend(fate.map(|fate| Evidence::new(fate.describe())));
         }
     }
 }
@@ -224,6 +226,7 @@ impl Thread<'_> {
             origin,
             shown: &place.shown,
             depth: depth_of(place, format),
+            role: Role::of(format, &place.shown),
         };
         unpack::unpack(format, source, budget, &mut members);
     }
@@ -264,6 +267,25 @@ struct Members<'m, 's, 'b> {
     /// The container that paths of its members name.
     shown: &'m Arc<Origin>,
     depth: u32,
+    role: Role,
+}
+
+/// What a container may be of an image of containers.
+enum Role {
+    Image,
+    /// The layer of this name.
+    Layer(Vec<u8>),
+    Other,
+}
+
+impl Role {
+    fn of(format: Format, shown: &Origin) -> Self {
+        match (format, &shown.names()[..]) {
+            (Format::Tar, []) => Self::Image,
+            (Format::Tar, [layer]) => Self::Layer(layer.as_os_str().as_encoded_bytes().to_vec()),
+            _ => Self::Other,
+        }
+    }
 }
 
 impl Members<'_, '_, '_> {
@@ -279,12 +301,8 @@ impl Members<'_, '_, '_> {
 impl Sink for Members<'_, '_, '_> {
     fn member(&mut self, name: &[u8], content: &mut dyn Read) {
         let place = self.place(name);
-        let names = self.shown.names();
-        if let ([layer], Format::Tar) = (&names[..], self.format) {
-            self.all.image.member(layer.as_os_str().as_encoded_bytes(), name);
-        }
-        let is_manifest =
-            names.is_empty() && self.format == Format::Tar && image::may_be_manifest(name);
+        self.link(name);
+        let is_manifest = matches!(self.role, Role::Image) && image::may_be_manifest(name);
         let progress = if is_manifest {
             let mut copied = Copied { stream: content, copy: Some(Vec::new()) };
             let progress = self.thread.look(&place, Content::Stream(&mut copied), self.all);
@@ -297,6 +315,18 @@ impl Sink for Members<'_, '_, '_> {
         };
         self.thread.members += 1;
         self.thread.unpacked += progress.bytes;
+    }
+
+    fn folder(&mut self, name: &[u8]) {
+        if let Role::Layer(layer) = &self.role {
+            self.all.image.folder(layer, name);
+        }
+    }
+
+    fn link(&mut self, name: &[u8]) {
+        if let Role::Layer(layer) = &self.role {
+            self.all.image.member(layer, name);
+        }
     }
 
     fn own(&mut self, offset: u64, bytes: &mut dyn Read) {
