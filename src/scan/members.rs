@@ -304,9 +304,9 @@ impl Sink for Members<'_, '_, '_> {
         self.link(name);
         let is_manifest = matches!(self.role, Role::Image) && image::may_be_manifest(name);
         let progress = if is_manifest {
-            let mut copied = Copied { stream: content, copy: Some(Vec::new()) };
+            let mut copied = image::Copied::new(content);
             let progress = self.thread.look(&place, Content::Stream(&mut copied), self.all);
-            if let Some(copy) = copied.copy {
+            if let Some(copy) = copied.copy() {
                 self.all.image.manifest(name, copy);
             }
             progress
@@ -350,31 +350,6 @@ impl Sink for Members<'_, '_, '_> {
 
     fn is_cancelled(&self) -> bool {
         self.thread.scan.is_cancelled()
-    }
-}
-
-/// A stream of which a copy is kept, unless it is too large for a manifest.
-struct Copied<'a> {
-    stream: &'a mut dyn Read,
-    copy: Option<Vec<u8>>,
-}
-
-impl Read for Copied<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(buffer)?;
-        // Layers lie beside manifests and are no JSON; they show it in their first byte.
-        let is_json = |copy: &Vec<u8>| {
-            copy.len() + read <= image::LARGEST_MANIFEST
-                && matches!(
-                    copy.first().or(buffer[..read].first()),
-                    None | Some(b'{' | b'[' | b' ' | b'\n')
-                )
-        };
-        self.copy = self.copy.take().filter(is_json);
-        if let Some(copy) = &mut self.copy {
-            copy.extend_from_slice(&buffer[..read]);
-        }
-        Ok(read)
     }
 }
 

@@ -8,8 +8,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Read};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// Larger files are no manifests.
 pub const LARGEST_MANIFEST: usize = 4 << 20;
@@ -135,8 +137,7 @@ impl Image {
 
     /// The layers of each image, as the manifests that were taken say.
     pub fn orders(&self) -> Vec<Order> {
-        let read = &mut |name: &[u8]| self.manifests.get(name).map(|json| Cow::from(&json[..]));
-        orders(read, &mut |_| {})
+        orders(&mut &*self)
     }
 
     /// The layers that lie on `layer` in one of `orders`.
@@ -176,28 +177,44 @@ impl Image {
     }
 }
 
-/// The layers of each image whose manifests `read` gives by name. `broken` is told of those that are none.
-pub fn orders<'m>(
-    read: &mut dyn FnMut(&[u8]) -> Option<Cow<'m, [u8]>>,
-    broken: &mut dyn FnMut(&[u8]),
-) -> Vec<Order> {
+/// Where manifests are read.
+pub trait Manifests {
+    /// The manifest of this name, or whatever has the name.
+    fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>>;
+
+    /// Takes the name of one that was read and is none.
+    fn is_broken(&mut self, _name: &[u8]) {}
+}
+
+impl Manifests for &Image {
+    fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+        self.manifests.get(name).map(|json| Cow::from(&json[..]))
+    }
+}
+
+/// The layers of each image that `manifests` list.
+pub fn orders(manifests: &mut dyn Manifests) -> Vec<Order> {
     let mut orders = Vec::new();
-    if let Some(saved) = parsed::<Vec<Saved>>(SAVED, read, &mut |_| {}) {
+    // What other programs call by this name is no list.
+    let is_list = |json: &[u8]| !json.trim_ascii_start().starts_with(b"{");
+    if let Some(saved) = parsed::<Vec<Saved>>(SAVED, manifests, is_list) {
         orders.extend(saved.into_iter().map(|image| {
             let layers = image.layers.iter().flatten();
             layers.map(|layer| normal(layer.as_bytes()).to_vec()).collect::<Order>()
         }));
     }
     let mut seen = BTreeSet::new();
-    let mut waiting: Vec<Manifest> = parsed(INDEX, read, broken).into_iter().collect();
+    let mut waiting: Vec<Manifest> = parsed(INDEX, manifests, |_| true).into_iter().collect();
     while let Some(manifest) = waiting.pop() {
         if manifest.is_image() {
             orders.push(manifest.layers.iter().flatten().map(Descriptor::name).collect());
         }
         // An index may list indexes, one for each platform, and a hostile one itself.
-        let below = manifest.manifests.iter().flatten().map(Descriptor::name);
-        let unseen: Vec<_> = below.filter(|name| seen.insert(name.clone())).collect();
-        waiting.extend(unseen.iter().filter_map(|name| parsed::<Manifest>(name, read, broken)));
+        for name in manifest.manifests.iter().flatten().map(Descriptor::name) {
+            if seen.insert(name.clone()) {
+                waiting.extend(parsed::<Manifest>(&name, manifests, |_| true));
+            }
+        }
     }
     let mut listed = 0;
     orders.retain(|order| {
@@ -207,16 +224,57 @@ pub fn orders<'m>(
     orders
 }
 
-fn parsed<'m, T: for<'a> Deserialize<'a>>(
+/// What the manifest of this name says; it is broken if it says nothing, and `is_meant` to.
+fn parsed<T: DeserializeOwned>(
     name: &[u8],
-    read: &mut dyn FnMut(&[u8]) -> Option<Cow<'m, [u8]>>,
-    broken: &mut dyn FnMut(&[u8]),
+    manifests: &mut dyn Manifests,
+    is_meant: impl Fn(&[u8]) -> bool,
 ) -> Option<T> {
-    let parsed = serde_json::from_slice(&read(name)?).ok();
-    if parsed.is_none() {
-        broken(name);
+    let json = manifests.read(name)?;
+    let parsed = serde_json::from_slice(&json).ok();
+    let is_broken = parsed.is_none() && is_meant(&json);
+    drop(json);
+    if is_broken {
+        manifests.is_broken(name);
     }
     parsed
+}
+
+/// A stream of which a copy is kept, unless it is too large for a manifest.
+pub struct Copied<'a> {
+    stream: &'a mut dyn Read,
+    copy: Option<Vec<u8>>,
+}
+
+impl<'a> Copied<'a> {
+    /// A copy of `stream` is kept as it is read.
+    pub fn new(stream: &'a mut dyn Read) -> Self {
+        Self { stream, copy: Some(Vec::new()) }
+    }
+
+    /// What was read, if it may be a manifest.
+    pub fn copy(self) -> Option<Vec<u8>> {
+        self.copy
+    }
+}
+
+impl Read for Copied<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.stream.read(buffer)?;
+        // Layers lie beside manifests and are no JSON; they show it in their first byte.
+        let is_json = |copy: &Vec<u8>| {
+            copy.len() + read <= LARGEST_MANIFEST
+                && matches!(
+                    copy.first().or(buffer[..read].first()),
+                    None | Some(b'{' | b'[' | b' ' | b'\n')
+                )
+        };
+        self.copy = self.copy.take().filter(is_json);
+        if let Some(copy) = &mut self.copy {
+            copy.extend_from_slice(&buffer[..read]);
+        }
+        Ok(read)
+    }
 }
 
 /// The folder of a path, and the name in it.
@@ -371,21 +429,30 @@ mod tests {
 
     #[test]
     fn manifests_that_are_none_are_named_and_the_others_read() {
-        let read = &mut |name: &[u8]| -> Option<Cow<'static, [u8]>> {
-            let json: &[u8] = match name {
-                b"index.json" => {
-                    br#"{"manifests": [{"digest": "sha256:aa"}, {"digest": "sha256:bb"}, {"digest": "x"}]}"#
-                }
-                b"blobs/sha256/aa" => br#"{"layers": 7}"#,
-                b"blobs/sha256/bb" => br#"{"layers": [{"digest": "sha256:cc"}]}"#,
-                _ => return None,
-            };
-            Some(json.into())
-        };
-        let mut broken = Vec::new();
-        let orders = orders(read, &mut |name| broken.push(name.to_vec()));
-        assert_eq!(orders, [[b"blobs/sha256/cc"]]);
-        assert_eq!(broken, [b"blobs/sha256/aa"]);
+        struct Broken(Vec<Vec<u8>>);
+
+        impl Manifests for Broken {
+            fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
+                let json: &[u8] = match name {
+                    b"manifest.json" => br#"{"name": "a page that can be installed"}"#,
+                    b"index.json" => {
+                        br#"{"manifests": [{"digest": "sha256:aa"}, {"digest": "sha256:bb"}, {"digest": "x"}]}"#
+                    }
+                    b"blobs/sha256/aa" => br#"{"layers": 7}"#,
+                    b"blobs/sha256/bb" => br#"{"layers": [{"digest": "sha256:cc"}]}"#,
+                    _ => return None,
+                };
+                Some(json.into())
+            }
+
+            fn is_broken(&mut self, name: &[u8]) {
+                self.0.push(name.to_vec());
+            }
+        }
+
+        let mut manifests = Broken(Vec::new());
+        assert_eq!(orders(&mut manifests), [[b"blobs/sha256/cc"]]);
+        assert_eq!(manifests.0, [b"blobs/sha256/aa"]);
     }
 
     #[test]
