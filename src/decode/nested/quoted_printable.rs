@@ -14,10 +14,14 @@ use crate::model::layer::Layer;
 const NARROWEST: usize = 70;
 const WIDEST: usize = 77;
 
-/// Whether a soft break follows on the run at the start of a text, where encoders put one: near column 76.
-pub(super) fn is_cut(text: &[u8]) -> bool {
-    let len = text.iter().take(WIDEST).take_while(|byte| is_digit64(**byte)).count();
-    let end = &text[len..];
+/// Whether a soft break follows on the run of a text that starts at `at`, where encoders put one: near column 76. The
+/// run goes on over the signs of URL-safe base64, to both sides.
+pub(super) fn is_cut(text: &[u8], at: usize) -> bool {
+    let is_digit = |byte: &&u8| is_digit64(**byte) || matches!(**byte, b'-' | b'_');
+    let before = text[..at].iter().rev().take(WIDEST).take_while(is_digit).count();
+    let run = &text[at - before..];
+    let len = run.iter().take(WIDEST).take_while(is_digit).count();
+    let end = &run[len..];
     (len >= NARROWEST) && (end.starts_with(b"=\n") || end.starts_with(b"=\r\n"))
 }
 
@@ -76,6 +80,24 @@ fn byte(escape: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_that_a_soft_break_cuts() {
+        for (before, run, after, expected) in [
+            ("", 75, "=\nk", true),
+            ("\n", 70, "=\r\n", true),
+            ("k-k_", 71, "=\n", true),
+            ("\n-", 40, "-kkkk_kkkkkkkkkkkkkkkkkkkkkkkkkkkkkk=\n", true),
+            ("", 60, "=\n", false),
+            ("k k", 60, "=\n", false),
+            ("", 75, "\n", false),
+            ("", 75, "==\n", false),
+            ("", 90, "=\n", false),
+        ] {
+            let text = format!("{before}{}{after}", "k".repeat(run));
+            assert_eq!(is_cut(text.as_bytes(), before.len()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn breaks_and_signs() {
