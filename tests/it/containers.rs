@@ -4,6 +4,8 @@ use std::io::{Cursor, Write};
 
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder};
+use liblzma::stream::{LzmaOptions, Stream};
+use liblzma::write::XzEncoder;
 use rawzip::{CompressionMethod, ZipArchiveWriter};
 use sevenz_rust2::encoder_options::Lzma2Options;
 use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
@@ -16,6 +18,8 @@ pub(crate) enum Wrap {
     Bzip2Zip,
     ZstdZip,
     XzZip,
+    LzmaZip,
+    Deflate64Zip,
     Tar,
     OldTar,
     GnuTar,
@@ -35,12 +39,14 @@ pub(crate) enum Wrap {
 }
 
 impl Wrap {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::Zip,
         Self::StoredZip,
         Self::Bzip2Zip,
         Self::ZstdZip,
         Self::XzZip,
+        Self::LzmaZip,
+        Self::Deflate64Zip,
         Self::Tar,
         Self::OldTar,
         Self::GnuTar,
@@ -76,6 +82,8 @@ impl Wrap {
             Self::Bzip2Zip => zip(&[(name, data)], CompressionMethod::BZIP2),
             Self::ZstdZip => zip(&[(name, data)], CompressionMethod::ZSTD),
             Self::XzZip => zip(&[(name, data)], CompressionMethod::XZ),
+            Self::LzmaZip => zip(&[(name, data)], CompressionMethod::LZMA),
+            Self::Deflate64Zip => zip(&[(name, data)], CompressionMethod::DEFLATE64),
             Self::Tar => tar(&[("before", b"x"), (name, data), ("after", b"y")]),
             Self::OldTar => tar_of(tar::Header::new_old(), name, data, b""),
             Self::GnuTar => {
@@ -123,7 +131,7 @@ impl Wrap {
                 out.finish().unwrap()
             }
             Self::Xz => {
-                let mut out = liblzma::write::XzEncoder::new(Vec::new(), 0);
+                let mut out = XzEncoder::new(Vec::new(), 0);
                 out.write_all(data).unwrap();
                 out.finish().unwrap()
             }
@@ -154,6 +162,15 @@ pub(crate) fn zip(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u
             CompressionMethod::BZIP2 => Wrap::Bzip2.wrap("", data),
             CompressionMethod::ZSTD => Wrap::Zstd.wrap("", data),
             CompressionMethod::XZ => Wrap::Xz.wrap("", data),
+            CompressionMethod::LZMA => {
+                let stream = Stream::new_lzma_encoder(&LzmaOptions::new_preset(6).unwrap());
+                let mut packed = XzEncoder::new_stream(Vec::new(), stream.unwrap());
+                packed.write_all(data).unwrap();
+                // A file of LZMA: properties, a size that is not stated, the stream.
+                let file = packed.finish().unwrap();
+                [&[9, 20, 5, 0], &file[..5], &file[13..]].concat()
+            }
+            CompressionMethod::DEFLATE64 => deflate64(data),
             _ => data.to_vec(),
         };
         let mut sums = config.wrap(std::io::sink());
@@ -164,6 +181,46 @@ pub(crate) fn zip(members: &[(&str, &[u8])], method: CompressionMethod) -> Vec<u
     }
     archive.finish().unwrap();
     out.into_inner()
+}
+
+/// In one block with fixed codes, as literals but for repetitions of the last byte: in Deflate64, and only there, these
+/// may have more than 258 bytes.
+fn deflate64(data: &[u8]) -> Vec<u8> {
+    let (mut packed, mut bits, mut count) = (Vec::new(), 0u64, 0);
+    let mut put = |value: u32, len: u32| {
+        bits |= u64::from(value) << count;
+        count += len;
+        while count >= 8 {
+            packed.push(bits as u8);
+            bits >>= 8;
+            count -= 8;
+        }
+    };
+    // Codes are written from their first bit on, other numbers from their last.
+    let code = |code: u32, len: u32| (code.reverse_bits() >> (32 - len), len);
+    let of_length = |number: u32| match number {
+        0..=143 => code(0x30 + number, 8),
+        144..=255 => code(0x190 + number - 144, 9),
+        256..=279 => code(number - 256, 7),
+        _ => code(0xc0 + number - 280, 8),
+    };
+    put(0b011, 3);
+    let mut rest = data;
+    while let Some(first) = rest.first() {
+        let (value, len) = of_length(u32::from(*first));
+        put(value, len);
+        rest = &rest[1..];
+        let again = rest.iter().take(65_538).take_while(|byte| *byte == first).count();
+        if again >= 3 {
+            let (value, len) = of_length(285);
+            put(value, len);
+            put(again as u32 - 3, 16);
+            put(0, 5);
+            rest = &rest[again..];
+        }
+    }
+    put(0, 7 + 7);
+    packed
 }
 
 pub(crate) fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {

@@ -257,6 +257,9 @@ fn dictionaries_are_bounded() {
         let outcome = scan(bytes, &Settings::default());
         assert_one(&outcome, "x!content", ProblemKind::OverLimit, "its dictionary is larger");
     }
+    let lzma = zip(&[("c.ini", &pair())], CompressionMethod::LZMA);
+    let outcome = scan(&lzma, &within(Archives { memory: 2000, ..Archives::default() }));
+    assert_one(&outcome, "x!c.ini", ProblemKind::OverLimit, "its dictionary is larger");
 }
 
 #[test]
