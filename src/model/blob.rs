@@ -163,10 +163,12 @@ pub struct ObjectId(pub [u8; 20]);
 impl fmt::Display for ObjectId {
     /// In hex; with a precision that many digits of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-        let digits: String =
-            digits.map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)])).collect();
-        f.pad(&digits)
+        let mut digits = [0; 40];
+        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
+            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        }
+        f.pad(std::str::from_utf8(&digits).expect("digits are text"))
     }
 }
 

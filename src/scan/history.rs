@@ -49,23 +49,22 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     let suspects = Suspects::new(settings.include_examples, settings.min_confidence);
     // Comments are of no interest before there is something to silence.
     let first = Scan { comments: None, ..scan.with_sink(&suspects) };
-    history.push(scan.settings.max_file_size, &first, &|bytes| {
+    let lineage = history.push(scan.settings.max_file_size, &first, &|bytes| {
         progress.read.fetch_add(1, Relaxed);
         progress.bytes.fetch_add(bytes, Relaxed);
         progress.suspects.store(suspects.count.load(Relaxed), Relaxed);
     });
     let mut coverage = first.into_ledger().coverage;
     let findings = suspects.take_findings();
-    let (mut suspects, examples, below) = suspects.into_objects(history, scan);
+    let (suspects, examples, below) = suspects.into_objects(history, scan);
     coverage.examples += examples;
     coverage.below_confidence += below;
     // A blob that could not be scanned whole is to be named by its path, too, and may be an excluded one.
     let unnamed = take_unnamed(&mut coverage);
     scan.add(coverage);
-    suspects.extend(unnamed.iter().filter_map(|problem| Some(named_by(problem)?.0)));
-    suspects.sort_unstable();
-    suspects.dedup();
-    if suspects.is_empty() || scan.is_cancelled() {
+    let named = unnamed.iter().filter_map(|problem| Some(named_by(problem)?.0));
+    let wanted: BTreeSet<ObjectId> = named.chain(suspects.iter().copied()).collect();
+    if wanted.is_empty() || scan.is_cancelled() {
         for problem in unnamed {
             scan.problem(problem);
         }
@@ -73,11 +72,13 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
         return Vec::new();
     }
     log::debug!("history: read in {:.2?}", started.elapsed());
-    let placed = history.places(&suspects, filter, scan);
-    log::debug!("history: {} objects placed in {:.2?}", suspects.len(), started.elapsed());
+    let mut placed = history.places(lineage, &wanted, filter, scan);
+    log::debug!("history: {} objects placed in {:.2?}", wanted.len(), started.elapsed());
     for problem in unnamed {
         say_where(problem, &placed, scan);
     }
+    // The others were only to be named: under no name is there more in them.
+    placed.retain(|place| suspects.contains(&place.object));
     let joined = Joined::new(&placed, scan.settings.include_examples);
     let second = scan.with_sink(&joined);
     history.push_again(&placed, &second);

@@ -44,23 +44,13 @@ struct Layered {
 fn layered(origin: &Origin) -> Option<(PathBuf, Layered)> {
     let Origin::File { path: file, .. } = origin.outermost() else { return None };
     let path = origin.names().first()?.as_os_str().as_encoded_bytes().to_vec();
-    let names: Vec<&str> =
-        file.iter().rev().take(3).map(|name| name.to_str()).collect::<Option<_>>()?;
-    let depth = match names[..] {
-        [digest, _, "blobs"] if is_digest(digest) => 3,
-        ["layer.tar", _, ..] => 2,
-        [name, ..] if name.strip_suffix(".tar").is_some_and(is_digest) => 1,
-        _ => return None,
-    };
-    let root = file.ancestors().nth(depth)?.to_path_buf();
-    let mut names = names[..depth].to_vec();
-    names.reverse();
-    Some((root, Layered { layer: names.join("/").into_bytes(), path }))
-}
-
-/// Whether something is called by its hash: of 128 bits or more.
-fn is_digest(name: &str) -> bool {
-    name.len() >= 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    let names: Vec<&str> = file.iter().rev().take(3).map_while(std::ffi::OsStr::to_str).collect();
+    (1..=names.len()).find_map(|depth| {
+        let layer = names[..depth].iter().rev().copied().collect::<Vec<&str>>().join("/");
+        let root = file.ancestors().nth(depth)?.to_path_buf();
+        let layered = Layered { layer: layer.into_bytes(), path: path.clone() };
+        image::is_layer_name(&layered.layer).then_some((root, layered))
+    })
 }
 
 /// A directory that may hold an image.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clean::CleanHere;
 use super::silence::Judged;
 use super::windows::Progress;
 use super::worker::Thread;
@@ -46,6 +47,12 @@ pub(super) struct Unpacking<'b> {
     image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
+    /// How often there was something to tell: findings of any kind, problems, what a layer hides.
+    pub(super) told: u64,
+    /// Containers within each other, the most so far.
+    pub(super) deepest: u32,
+    /// Archives in which there was nothing.
+    pub(super) clean: CleanHere,
     /// Problems so far, by kind.
     problems: BTreeMap<ProblemKind, u64>,
 }
@@ -63,6 +70,9 @@ impl<'b> Unpacking<'b> {
             said_full: false,
             image: Image::default(),
             has_members: false,
+            told: 0,
+            deepest: 0,
+            clean: CleanHere::default(),
             problems: BTreeMap::new(),
         }
     }
@@ -139,6 +149,11 @@ impl Place {
         let origin = Arc::new(origin);
         Self { shown: Arc::clone(&origin), origin, depth: 0, is_content: false }
     }
+
+    /// Whether it is a member of an archive, and not what a compressed file holds.
+    pub(super) fn is_inner(&self) -> bool {
+        self.depth > 0 && !self.is_content
+    }
 }
 
 pub(super) fn limits(archives: &Archives) -> Limits {
@@ -186,6 +201,7 @@ impl Thread<'_> {
         message: String,
         all: &mut Unpacking<'_>,
     ) {
+        all.told += 1;
         let count = all.problems.entry(kind).or_default();
         *count += 1;
         if *count <= MOST_NAMED {
@@ -216,18 +232,14 @@ impl Thread<'_> {
         source: Source<'_>,
         all: &mut Unpacking<'_>,
     ) {
+        let depth = depth_of(place, format);
         all.has_members = true;
+        all.deepest = all.deepest.max(depth);
         let budget = all.budget;
         let origin = if format.is_compression() { &place.origin } else { &place.shown };
-        let mut members = Members {
-            thread: self,
-            all,
-            format,
-            origin,
-            shown: &place.shown,
-            depth: depth_of(place, format),
-            role: Role::of(format, &place.shown),
-        };
+        let role = Role::of(format, &place.shown);
+        let shown = &place.shown;
+        let mut members = Members { thread: self, all, format, origin, shown, depth, role };
         unpack::unpack(format, source, budget, &mut members);
     }
 
@@ -239,6 +251,7 @@ impl Thread<'_> {
         bytes: u64,
         all: &mut Unpacking<'_>,
     ) {
+        all.told += 1;
         let (kind, message) = match all.budget.take_hit() {
             Some(hit) if hit.is_told => return,
             Some(hit) => (ProblemKind::OverLimit, hit.message),
@@ -252,7 +265,7 @@ impl Thread<'_> {
 }
 
 /// Containers within each other up to a container of `format` at `place`.
-fn depth_of(place: &Place, format: Format) -> u32 {
+pub(super) fn depth_of(place: &Place, format: Format) -> u32 {
     let is_counted = place.is_content && !format.is_compression();
     if is_counted { place.depth } else { place.depth + 1 }
 }
@@ -273,17 +286,22 @@ struct Members<'m, 's, 'b> {
 /// What a container may be of an image of containers.
 enum Role {
     Image,
-    /// The layer of this name.
+    /// What is called as layers are.
     Layer(Vec<u8>),
-    Other,
+    /// What could be one by any other name, in which whatever deletes something is told.
+    Other(Vec<u8>),
+    None,
 }
 
 impl Role {
     fn of(format: Format, shown: &Origin) -> Self {
         match (format, &shown.names()[..]) {
             (Format::Tar, []) => Self::Image,
-            (Format::Tar, [layer]) => Self::Layer(layer.as_os_str().as_encoded_bytes().to_vec()),
-            _ => Self::Other,
+            (Format::Tar, [name]) => {
+                let name = name.as_os_str().as_encoded_bytes().to_vec();
+                if image::is_layer_name(&name) { Self::Layer(name) } else { Self::Other(name) }
+            }
+            _ => Self::None,
         }
     }
 }
@@ -320,12 +338,18 @@ impl Sink for Members<'_, '_, '_> {
     fn folder(&mut self, name: &[u8]) {
         if let Role::Layer(layer) = &self.role {
             self.all.image.folder(layer, name);
+            self.all.told += 1;
         }
     }
 
     fn link(&mut self, name: &[u8]) {
-        if let Role::Layer(layer) = &self.role {
-            self.all.image.member(layer, name);
+        match &self.role {
+            Role::Other(_) if !image::deletes(name) => {}
+            Role::Layer(layer) | Role::Other(layer) => {
+                self.all.image.member(layer, name);
+                self.all.told += 1;
+            }
+            Role::Image | Role::None => {}
         }
     }
 

@@ -4,6 +4,7 @@
 //! thread's share is in `worker`, and how a blob goes through the detector in `windows`.
 
 mod adjust;
+mod clean;
 mod history;
 mod layouts;
 mod members;
@@ -20,6 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use self::adjust::adjust;
+use self::clean::Clean;
 use self::history::Sink;
 use self::silence::{AddedEntries, Judged};
 use self::windows::CORE;
@@ -160,7 +162,9 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     let filter = Filter::new(excludes, settings.hidden)?;
     let started = Instant::now();
     let comments = Search::new(settings.suppress.inline, settings.suppress.foreign);
-    let scan = Scan { comments: comments.as_ref(), ..scan };
+    // Of what silenced nothing every comment is told, in archives, too.
+    let clean = (!settings.suppress.report_unused).then(Clean::default);
+    let scan = Scan { comments: comments.as_ref(), clean: clean.as_ref(), ..scan };
     let mut paths = Vec::new();
     let mut commits = HashMap::new();
     let changes =
@@ -269,6 +273,8 @@ struct Scan<'s> {
     core: usize,
     /// What comments are found by.
     comments: Option<&'s Search>,
+    /// Archives that need not be unpacked again.
+    clean: Option<&'s Clean>,
     progress: &'s Progress,
     ledger: Mutex<Ledger>,
     /// What takes findings in place of the ledger.
@@ -284,8 +290,8 @@ impl<'s> Scan<'s> {
         progress: &'s Progress,
     ) -> Self {
         let ledger = Mutex::default();
-        let (comments, sink) = (None, None);
-        Self { detector, settings, interrupted, core, comments, progress, ledger, sink }
+        let (comments, clean, sink) = (None, None, None);
+        Self { detector, settings, interrupted, core, comments, clean, progress, ledger, sink }
     }
 
     /// A scan of the same kind with a ledger of its own, whose findings another one takes.

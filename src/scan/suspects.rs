@@ -53,13 +53,13 @@ impl Suspects {
         std::mem::take(&mut found.findings).into_values().collect()
     }
 
-    /// The objects to look up, in order; how many examples there are in others, and how many findings that no name of a
+    /// The objects to look up; how many examples there are in others, and how many findings that no name of a
     /// file would make surer.
     pub(super) fn into_objects(
         self,
         history: &History,
         scan: &Scan<'_>,
-    ) -> (Vec<ObjectId>, u64, u64) {
+    ) -> (BTreeSet<ObjectId>, u64, u64) {
         let mut found = self.found.into_inner().unwrap_or_else(PoisonError::into_inner);
         let of_known = |values: &HashSet<Fingerprint>| !values.is_disjoint(&found.values);
         let further = found.unsure.iter().filter(|(_, values)| of_known(values));
@@ -69,7 +69,7 @@ impl Suspects {
         found.unsure.retain(|object, _| !possible.contains(object));
         let below: HashSet<Fingerprint> = found.unsure.into_values().flatten().collect();
         found.sure.extend(possible);
-        (found.sure.into_iter().collect(), found.examples.len() as u64, below.len() as u64)
+        (found.sure, found.examples.len() as u64, below.len() as u64)
     }
 }
 

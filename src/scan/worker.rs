@@ -124,7 +124,7 @@ impl Thread<'_> {
                     return Some(self.windows.rest(detector, origin, 0, stream, &stop, read));
                 };
                 let mut whole = head.chain(Counted { stream, bytes: &mut read.bytes });
-                self.unpack(format, place, Source::Stream(&mut whole), all);
+                self.unpack_unless_clean(format, place, &mut whole, all);
             }
             Content::Seekable(file) => {
                 let mut stream = &mut *file;
@@ -172,6 +172,7 @@ impl Thread<'_> {
             self.say(origin, ProblemKind::OverLimit, message, all);
         }
         self.account_for_lone_runs(origin, detected.low_left_out, all);
+        all.told += u64::from(detected.depends_on_path);
         if detected.depends_on_path
             && let Some(sink) = self.scan.sink
         {
@@ -207,6 +208,7 @@ impl Thread<'_> {
         if more == 0 {
             return;
         }
+        all.told += 1;
         if self.scan.settings.min_confidence > Confidence::Low {
             return self.scan.with_ledger(|ledger| ledger.coverage.below_confidence += more);
         }
@@ -248,6 +250,7 @@ impl Thread<'_> {
         if findings.is_empty() && !report_unused {
             return;
         }
+        all.told += 1;
         if marks.more {
             let message = format!("more than {MAX_MARKS} comments that silence: the rest do not");
             self.say(origin, ProblemKind::OverLimit, message, all);

@@ -103,6 +103,26 @@ impl Budget {
         true
     }
 
+    /// Bytes that were unpacked so far.
+    pub fn expanded(&self) -> u64 {
+        self.expanded.get()
+    }
+
+    /// Takes `bytes` as unpacked; `false`, and takes none, if not so many may be.
+    pub fn spend(&self, bytes: u64) -> bool {
+        let expanded = self.expanded.get().saturating_add(bytes);
+        let is_granted = expanded <= self.limits.total_size;
+        if is_granted {
+            self.expanded.set(expanded);
+        }
+        is_granted
+    }
+
+    /// Whether time or the total is used up, so that nothing more is unpacked.
+    pub fn is_spent(&self) -> bool {
+        self.spent().is_some()
+    }
+
     /// What is used up of what is granted for the whole file, in words.
     fn spent(&self) -> Option<String> {
         let Limits { total_size, time, .. } = self.limits;
@@ -129,7 +149,7 @@ impl Budget {
     }
 
     /// Takes `bytes` of memory until what is returned is dropped; `None` if there are not that many left.
-    pub(super) fn hold(&self, bytes: u64) -> Option<Held<'_>> {
+    pub fn hold(&self, bytes: u64) -> Option<Held<'_>> {
         let held = self.held.get().checked_add(bytes).filter(|held| *held <= self.limits.memory)?;
         self.held.set(held);
         Some(Held { budget: self, bytes })
@@ -147,7 +167,7 @@ impl Budget {
 }
 
 /// Memory that is taken from a budget.
-pub(super) struct Held<'b> {
+pub struct Held<'b> {
     budget: &'b Budget,
     bytes: u64,
 }

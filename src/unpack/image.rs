@@ -32,6 +32,9 @@ const ENTRY: usize = 16;
 /// Layers that all manifests list together which are looked at. One image has at most 127: no kernel mounts more.
 const MOST_LAYERS: usize = 1 << 16;
 
+/// Hexadecimal digits of a digest, at least.
+const SHORTEST_DIGEST: usize = 32;
+
 const MARK: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
@@ -87,6 +90,31 @@ pub fn may_be_manifest(name: &[u8]) -> bool {
     name == SAVED || name == INDEX || name.starts_with(b"blobs/")
 }
 
+/// Whether a name is one that layers have in images: `blobs/sha256/DIGEST`, `ID/layer.tar`, `DIGEST.tar` and
+/// `DIGEST.tar.gz`.
+pub fn is_layer_name(name: &[u8]) -> bool {
+    let is_digest = |name: &[u8]| {
+        let digest = name.strip_prefix(b"sha256:").unwrap_or(name);
+        let is_hex = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        digest.len() >= SHORTEST_DIGEST && digest.iter().all(is_hex)
+    };
+    let names: Vec<&[u8]> = normal(name).split(|byte| *byte == b'/').take(4).collect();
+    match names[..] {
+        [b"blobs", _, digest] => is_digest(digest),
+        [_, b"layer.tar"] => true,
+        [name] => {
+            let name = name.strip_suffix(b".gz").unwrap_or(name);
+            name.strip_suffix(b".tar").is_some_and(is_digest)
+        }
+        _ => false,
+    }
+}
+
+/// Whether an entry of a layer, by its path, deletes something of a lower one.
+pub fn deletes(path: &[u8]) -> bool {
+    split(normal(path)).1.starts_with(MARK)
+}
+
 impl Image {
     /// Takes a file that may be a manifest.
     pub fn manifest(&mut self, name: &[u8], content: Vec<u8>) {
@@ -130,9 +158,9 @@ impl Image {
         is_kept
     }
 
-    /// Whether it may be an image of several layers: only then is it worth asking.
+    /// Whether it may be an image: only then is it worth asking.
     pub fn has_layers(&self) -> bool {
-        self.layers.len() > 1 && !self.manifests.is_empty()
+        !self.layers.is_empty() && !self.manifests.is_empty()
     }
 
     /// The layers of each image, as the manifests that were taken say.
@@ -380,6 +408,20 @@ mod tests {
         ] {
             assert_eq!(fate(&image, layer, path), expected, "{path} of {layer}");
         }
+    }
+
+    #[test]
+    fn layers_are_known_by_what_they_are_called() {
+        let digest = "0123456789abcdef0123456789abcdef";
+        for name in
+            ["blobs/sha256/D", "./blobs/sha512/D", "D/layer.tar", "D.tar", "sha256:D.tar.gz"]
+        {
+            assert!(is_layer_name(name.replace('D', digest).as_bytes()), "{name}");
+        }
+        for name in ["layer.tar", "D", "D.gz", "a/D.tar", "a/blobs/sha256/D", "blobs/D", "a.tar"] {
+            assert!(!is_layer_name(name.replace('D', digest).as_bytes()), "{name}");
+        }
+        assert!(!is_layer_name(b"blobs/sha256/0123"));
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub enum Source<'a> {
 /// Bytes read at once.
 const PIECE: usize = 64 << 10;
 
+/// Bytes read at first: most members of archives are no longer.
+const FIRST_PIECE: usize = 4 << 10;
+
 /// A stream with a look ahead, which knows how far it was read and whether that failed.
 pub(super) struct Input<'a> {
     stream: Box<dyn Read + 'a>,
@@ -41,7 +44,7 @@ impl<'a> Input<'a> {
         let taken = Rc::default();
         Self {
             stream: Box::new(stream),
-            buffer: vec![0; PIECE],
+            buffer: vec![0; FIRST_PIECE],
             start: 0,
             end: 0,
             taken,
@@ -78,6 +81,9 @@ impl<'a> Input<'a> {
     fn refill(&mut self) -> io::Result<usize> {
         if self.failed {
             return Err(repeated());
+        }
+        if self.taken.get() > 0 && self.buffer.len() < PIECE {
+            self.buffer.resize(PIECE, 0);
         }
         loop {
             match self.stream.read(&mut self.buffer[self.end..]) {

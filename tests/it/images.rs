@@ -72,23 +72,47 @@ fn what_a_later_layer_hides_is_found_and_said_to_be_hidden() {
     let (lower, upper) = layers();
     let saved = tar(&[("2/layer.tar", &upper), ("1/layer.tar", &lower), ("manifest.json", SAVED)]);
 
-    let index = br#"{"schemaVersion": 2, "manifests": [{"digest": "sha256:0a"}]}"#;
-    let blobs = br#"{"layers": [{"digest": "sha256:01"}, {"digest": "sha256:02"}]}"#;
+    let blob = |number: u8| format!("blobs/sha256/{}", digest(number));
+    let index = format!(r#"{{"manifests": [{{"digest": "sha256:{}"}}]}}"#, digest(10));
+    let blobs = format!(
+        r#"{{"layers": [{{"digest": "sha256:{}"}}, {{"digest": "sha256:{}"}}]}}"#,
+        digest(1),
+        digest(2)
+    );
     let (one, two) = (Wrap::Gzip.wrap("", &lower), Wrap::Zstd.wrap("", &upper));
     let layout = tar(&[
         ("oci-layout", br#"{"imageLayoutVersion": "1.0.0"}"#),
-        ("index.json", index),
-        ("blobs/sha256/0a", blobs),
-        ("blobs/sha256/01", &one),
-        ("blobs/sha256/02", &two),
+        ("index.json", index.as_bytes()),
+        (&blob(10), blobs.as_bytes()),
+        (&blob(1), &one),
+        (&blob(2), &two),
     ]);
-    for (image, layer) in [(&saved, "1/layer.tar"), (&layout, "blobs/sha256/01")] {
+    for (image, layer) in [(&saved, "1/layer.tar".to_owned()), (&layout, blob(1))] {
         for image in [image.clone(), Wrap::Gzip.wrap("", image)] {
             let folder = Sandbox::new();
-            std::fs::write(folder.path("image"), image).unwrap();
-            let report = folder.run("scan image --format json").expect(1).json();
+            // The upper layer holds nothing to be found, and is read in each image all the same.
+            std::fs::write(folder.path("image"), &image).unwrap();
+            std::fs::write(folder.path("other"), image).unwrap();
+            let report = folder.run("scan . --format json").expect(1).json();
             check_fates(&report, &format!("image!{layer}"));
+            check_fates(&report, &format!("other!{layer}"));
         }
+    }
+}
+
+#[test]
+fn layers_may_have_any_name() {
+    let (lower, upper) = layers();
+    let manifest = br#"[{"Layers": ["lower", "upper"]}]"#;
+    let image = tar(&[("lower", &lower), ("upper", &upper), ("manifest.json", manifest)]);
+    let folder = Sandbox::new();
+    for name in ["one", "two"] {
+        std::fs::write(folder.path(name), &image).unwrap();
+    }
+    let report = folder.run("scan . --format json").expect(1).json();
+    for image in ["one", "two"] {
+        let deleted = notes(&report, &format!("{image}!lower!home/.aws/credentials"));
+        assert_eq!(deleted, serde_json::json!([DELETED]));
     }
 }
 

@@ -40,7 +40,8 @@ mod repository; // what the files of this repository may hold
 mod rules; // the texts and examples of the rule files
 mod staged; // what `keylint staged` reports of an index, in repositories made by git itself
 mod triage; // findings gone through one by one, with answers from a pipe
-mod unpack; // archives and compressed files: the same findings inside as outside, and nothing lost
+mod unpack;
+mod unpack_again; // archives known to hold nothing: passed over, and nobody can tell
 mod unpack_limits; // bombs, and what cannot be read: bounded, named, and the run goes on
 mod windows; // windows and threads make no difference
 mod wrapped; // credentials that do not stand in clear

@@ -4,14 +4,15 @@
 //! none. So objects are pushed under names made of their ids, and [`History::places`] tells afterwards, for those that
 //! are asked about, their paths and commits.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-use super::attribution::{Attribution, Place, Scope, Wanted, parse_id};
+pub use super::attribution::Lineage;
+use super::attribution::{Attribution, Place, Recorder, Said, Scope, Wanted, parse_id};
 use super::missing::{self, Missing};
 use super::objects::Store;
 use super::pack::{Id, Kind, Object};
@@ -107,14 +108,15 @@ impl History {
     }
 
     /// Pushes every blob and every message, each under a name made of its id, and says what is missing. Larger blobs
-    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told the bytes of each object.
+    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told the bytes of each object. Returns what
+    /// [`Self::places`] needs.
     pub fn push(
         &self,
         max_file_size: Option<u64>,
         visitor: &dyn Visitor,
         read: &(dyn Fn(u64) + Sync),
-    ) {
-        let missing = Missing::default();
+    ) -> Lineage {
+        let (missing, lineage) = (Missing::default(), Recorder::default());
         let store = &self.store;
         let unread = store.each(
             &self.pool,
@@ -122,12 +124,15 @@ impl History {
             || visitor.is_cancelled(),
             || {
                 let mut worker = visitor.worker();
-                let missing = &missing;
+                let (missing, lineage) = (&missing, &lineage);
                 move |object: Object<'_, Traces>| {
                     let id = ObjectId(object.id);
                     let size = object.size;
                     read(size);
-                    missing.look_for_needs_of(&object, store);
+                    if let Some(said) = Said::by(&object) {
+                        missing.look_for_needs_of(&said, store);
+                        lineage.add(said);
+                    }
                     let path = provisional_name(object.kind, id);
                     match max_file_size {
                         Some(limit) if size > limit && object.kind == Kind::Blob => {
@@ -158,6 +163,7 @@ impl History {
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }
         missing.report(&self.repository, store, visitor);
+        lineage.into_lineage()
     }
 
     /// Pushes these objects again, each under all of its places.
@@ -225,10 +231,12 @@ impl History {
         }
     }
 
-    /// Where these objects stand, as far as that is within what was narrowed down to and not excluded.
+    /// Where these objects stand, as far as that is within what was narrowed down to and not excluded. `lineage` is what
+    /// [`Self::push`] returned.
     pub fn places(
         &self,
-        objects: &[ObjectId],
+        lineage: Lineage,
+        objects: &BTreeSet<ObjectId>,
         filter: &Filter,
         visitor: &dyn Visitor,
     ) -> Vec<Placed> {
@@ -239,6 +247,7 @@ impl History {
             &self.store,
             &self.pool,
             &wanted,
+            lineage,
             self.scope.clone(),
             stop,
         );

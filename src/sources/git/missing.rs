@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use git2::Repository;
 
-use super::attribution::{References, Written, parse_id, tagged};
+use super::attribution::{References, Said, parse_id};
 use super::objects::Store;
-use super::pack::{Id, Kind, Object};
-use crate::model::blob::{Content, ObjectId};
+use super::pack::Id;
+use crate::model::blob::ObjectId;
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::sources::Visitor;
 
@@ -43,24 +43,19 @@ enum Role {
 
 impl Missing {
     /// Notes whether the tree and the parents of a commit are there, and whether what a tag is a tag of is.
-    pub(super) fn look_for_needs_of<N>(&self, object: &Object<'_, N>, store: &Store) {
-        // Only blobs are ever streams.
-        let Content::Bytes(data) = object.data else { return };
-        let note = |role, lacks: &Id| {
+    pub(super) fn look_for_needs_of(&self, said: &Said, store: &Store) {
+        let note = |role, id: &Id, lacks: &Id| {
             if !store.contains(lacks) && *lacks != EMPTY_TREE {
-                let lacking = Lacking { role, id: ObjectId(object.id), lacks: ObjectId(*lacks) };
+                let lacking = Lacking { role, id: ObjectId(*id), lacks: ObjectId(*lacks) };
                 self.0.lock().unwrap_or_else(PoisonError::into_inner).push(lacking);
             }
         };
-        match object.kind {
-            Kind::Commit => {
-                if let Some(commit) = Written::parse(object.id, data) {
-                    note(Role::Tree, commit.tree());
-                    commit.parents().iter().for_each(|parent| note(Role::Parent, parent));
-                }
+        match said {
+            Said::Commit(commit) => {
+                note(Role::Tree, commit.id(), commit.tree());
+                commit.parents().iter().for_each(|parent| note(Role::Parent, commit.id(), parent));
             }
-            Kind::Tag => tagged(data).iter().for_each(|tagged| note(Role::Tagged, tagged)),
-            Kind::Tree | Kind::Blob => {}
+            Said::Tag(tag, tagged) => note(Role::Tagged, tag, tagged),
         }
     }
 

@@ -13,7 +13,7 @@ use super::changed::{self, Change};
 use super::index as staging;
 use super::inflate::{self, Inflating};
 use super::objects::{Store, Unread};
-use super::pack::{Index, Kind, Object, Pack, Single, delta, entry};
+use super::pack::{Families, Index, Kind, Object, Pack, Single, delta, entry};
 use super::{GitError, staged};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
@@ -139,7 +139,8 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let index = Index::parse(index).ok()?;
     let pool = pool(threads);
     let (seen, apart) = (Mutex::default(), Mutex::default());
-    let linked = pool.install(|| Pack::new(pack, index));
+    let families = pool.install(|| Families::of(pack, index));
+    let linked = Pack::new(pack, index, &families);
     let worker = || {
         |mut object: Object<'_, Vec<u8>>| {
             check_base(&mut object);

@@ -25,7 +25,13 @@ impl Written {
         let mut tree = None;
         let mut parents = Vec::new();
         let mut seconds = 0;
-        for line in data.split(|byte| *byte == b'\n').take_while(|line| !line.is_empty()) {
+        let mut start = 0;
+        for end in memchr::memchr_iter(b'\n', data).chain([data.len()]) {
+            let line = &data[start..end];
+            start = end + 1;
+            if line.is_empty() {
+                break;
+            }
             if let Some(hex) = line.strip_prefix(b"tree ") {
                 tree = tree.or(parse_id(hex));
             } else if let Some(hex) = line.strip_prefix(b"parent ") {
@@ -35,6 +41,10 @@ impl Written {
             }
         }
         Some(Self { id, tree: tree?, parents, seconds })
+    }
+
+    pub(crate) fn id(&self) -> &Id {
+        &self.id
     }
 
     pub(crate) fn tree(&self) -> &Id {

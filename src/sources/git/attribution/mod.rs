@@ -5,6 +5,7 @@
 
 mod commits;
 mod entries;
+mod lineage;
 mod places;
 mod references;
 mod tips;
@@ -16,8 +17,10 @@ use std::sync::Mutex;
 use git2::Repository;
 use rayon::ThreadPool;
 
+pub(crate) use self::commits::parse_id;
 use self::commits::{Commits, Number};
-pub(crate) use self::commits::{Written, parse_id, tagged};
+pub use self::lineage::Lineage;
+pub(crate) use self::lineage::{Recorder, Said};
 use self::places::Finder;
 pub(crate) use self::places::Place;
 pub(crate) use self::references::References;
@@ -78,37 +81,22 @@ pub(crate) struct Attribution {
     head: Option<Number>,
 }
 
-/// What one thread gathers.
-#[derive(Default)]
-struct Thread {
-    trees: Gathered,
-    commits: Vec<Written>,
-    tags: Vec<(Id, Id)>,
-}
-
-/// Hands in what it gathered when its thread is done.
+/// Hands in the trees that one thread gathered when it is done.
 struct Gatherer<'a> {
-    thread: Thread,
+    trees: Gathered,
     wanted: &'a Wanted,
-    threads: &'a Mutex<Vec<Thread>>,
+    threads: &'a Mutex<Vec<Gathered>>,
 }
 
 impl Gatherer<'_> {
-    fn take(&mut self, object: Object<'_, Noted>) {
+    fn take(&mut self, tree: Object<'_, Noted>) {
         // Only blobs are ever streams.
-        let Content::Bytes(data) = object.data else { return };
-        match object.kind {
-            Kind::Tree => {
-                let is_base = object.note.is_some();
-                let Object { id, base, note, .. } = object;
-                let noted = self.thread.trees.take(id, data, self.wanted, base, is_base);
-                if let Some(note) = note {
-                    *note = noted;
-                }
-            }
-            Kind::Commit => self.thread.commits.extend(Written::parse(object.id, data)),
-            Kind::Tag => self.thread.tags.extend(tagged(data).map(|id| (object.id, id))),
-            Kind::Blob => {}
+        let Content::Bytes(data) = tree.data else { return };
+        let is_base = tree.note.is_some();
+        let Object { id, base, note, .. } = tree;
+        let noted = self.trees.take(id, data, self.wanted, base, is_base);
+        if let Some(note) = note {
+            *note = noted;
         }
     }
 }
@@ -116,39 +104,35 @@ impl Gatherer<'_> {
 impl Drop for Gatherer<'_> {
     fn drop(&mut self) {
         if let Ok(mut threads) = self.threads.lock() {
-            threads.push(std::mem::take(&mut self.thread));
+            threads.push(std::mem::take(&mut self.trees));
         }
     }
 }
 
 impl Attribution {
-    /// Reads all trees, commits and tags. Also returns those that could not be read.
+    /// Reads all trees; what commits and tags say is known from reading these. Also returns what could not be read.
     pub(crate) fn gather(
         repository: &Repository,
         store: &Store,
         pool: &ThreadPool,
         wanted: &Wanted,
+        lineage: Lineage,
         scope: Scope,
         stop: impl Fn() -> bool + Sync,
     ) -> (Self, Vec<Unread>) {
-        let threads: Mutex<Vec<Thread>> = Mutex::default();
+        let threads: Mutex<Vec<Gathered>> = Mutex::default();
         let unread = store.each(
             pool,
-            |kind| kind != Kind::Blob,
+            |kind| kind == Kind::Tree,
             stop,
             || {
                 let mut gatherer =
-                    Gatherer { thread: Thread::default(), wanted, threads: &threads };
+                    Gatherer { trees: Gathered::default(), wanted, threads: &threads };
                 move |object: Object<'_, Noted>| gatherer.take(object)
             },
         );
-        let threads = threads.into_inner().expect("gathering does not panic");
-        let (mut gathered, mut written, mut tags) = (Vec::new(), Vec::new(), Vec::new());
-        for thread in threads {
-            gathered.push(thread.trees);
-            written.extend(thread.commits);
-            tags.extend(thread.tags);
-        }
+        let gathered = threads.into_inner().expect("gathering does not panic");
+        let Lineage { commits: written, mut tags } = lineage;
         tags.sort_unstable();
         let mut tips = Tips::of(repository);
         tips.follow(&tags);

@@ -3,10 +3,12 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use memmap2::Mmap;
+use rayon::ThreadPool;
 
-use crate::sources::git::pack::{Frame, Id, Index};
+use crate::sources::git::pack::{Families, Frame, Id, Index, Pack};
 
 /// A pack with an index that can be used.
 pub(super) struct Mapped {
@@ -14,6 +16,8 @@ pub(super) struct Mapped {
     pack: Mmap,
     index: Mmap,
     frame: Frame,
+    /// Read when they are first asked for: whoever reads all of a pack does so again and again.
+    families: OnceLock<Families>,
 }
 
 impl Mapped {
@@ -34,7 +38,7 @@ impl Mapped {
             }
         };
         let pack = map(&path).map_err(|error| none(error.to_string())).ok()?;
-        let mapped = Self { path, pack, index, frame };
+        let mapped = Self { path, pack, index, frame, families: OnceLock::new() };
         problems.extend(mapped.contradictions().map(|what| (mapped.path.clone(), what)));
         Some(mapped)
     }
@@ -49,6 +53,12 @@ impl Mapped {
 
     pub(super) fn index(&self) -> Index<'_> {
         Index::framed(&self.index, self.frame)
+    }
+
+    /// The pack with its families linked.
+    pub(super) fn linked(&self, pool: &ThreadPool) -> Pack<'_> {
+        let read = || pool.install(|| Families::of(&self.pack, self.index()));
+        Pack::new(&self.pack, self.index(), self.families.get_or_init(read))
     }
 
     /// Whether an object is in it, be it readable or not.

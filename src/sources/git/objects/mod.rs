@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use git2::Repository;
 use rayon::ThreadPool;
 
-use super::pack::{Id, Index, Kind, Object, Pack, PackError, Single};
+use super::pack::{Id, Index, Kind, Object, PackError, Single};
 use loose::Loose;
 use mapped::Mapped;
 pub(crate) use unread::Unread;
@@ -74,8 +74,7 @@ impl Store {
             let is_earlier = |id: &Id| self.packs[..number].iter().any(|mapped| mapped.has(id));
             // A copy of what failed may be sound.
             let is_done = |id: &Id| is_earlier(id) && !failed.contains_key(id);
-            let pack = pool.install(|| Pack::new(mapped.pack(), index));
-            let here = pack.walk(pool, &kinds, is_done, &stop, &worker);
+            let here = mapped.linked(pool).walk(pool, &kinds, is_done, &stop, &worker);
             let here: HashMap<Id, PackError> =
                 here.into_iter().map(|failed| (failed.id, failed.error)).collect();
             failed.retain(|id, _| index.find(id).is_none() || here.contains_key(id));

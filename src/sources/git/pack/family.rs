@@ -12,10 +12,17 @@ const NONE: u32 = u32::MAX;
 /// What a pack starts with: its name, its version, and how many entries it has.
 const HEADER: usize = 12;
 
-/// A pack with its entries' headers read and its families linked. Entries are numbered in the order of offsets.
+/// A pack with its entries' headers read and its families linked.
+#[derive(Clone, Copy)]
 pub(crate) struct Pack<'a> {
     data: &'a [u8],
     pub(super) index: Index<'a>,
+    families: &'a Families,
+}
+
+/// What the headers of all entries of a pack say. Entries are numbered in the order of offsets.
+#[derive(Default)]
+pub(crate) struct Families {
     places: Vec<Place>,
     nodes: Vec<Node>,
     /// The deltas on each entry lie side by side, those with the fewest entries below them first.
@@ -25,9 +32,9 @@ pub(crate) struct Pack<'a> {
     /// Entries below each entry, itself counted.
     family: Vec<u32>,
     /// Entries that cannot be used, nor those below them.
-    pub(super) unusable: Vec<(u32, PackError)>,
+    unusable: Vec<(u32, PackError)>,
     /// Entries that are deltas on each other, and what hangs below them.
-    pub(super) circles: Vec<u32>,
+    circles: Vec<u32>,
 }
 
 /// Where an entry starts in the pack, and where it stands in the index.
@@ -47,9 +54,9 @@ pub(super) struct Node {
     pub(super) whole: Option<Kind>,
 }
 
-impl<'a> Pack<'a> {
+impl Families {
     /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool.
-    pub(crate) fn new(data: &'a [u8], index: Index<'a>) -> Self {
+    pub(crate) fn of(data: &[u8], index: Index<'_>) -> Self {
         let mut places: Vec<Place> = (0..index.len())
             .map(|position| Place {
                 offset: index.offset(position).unwrap_or(u64::MAX),
@@ -57,20 +64,11 @@ impl<'a> Pack<'a> {
             })
             .collect();
         places.par_sort_unstable();
-        let mut pack = Self {
-            data,
-            index,
-            places,
-            nodes: Vec::new(),
-            children: Vec::new(),
-            first_child: Vec::new(),
-            family: Vec::new(),
-            unusable: Vec::new(),
-            circles: Vec::new(),
-        };
+        let mut families = Self { places, ..Self::default() };
+        let pack = Pack::new(data, index, &families);
         let unusable = Mutex::new(Vec::new());
         let (mut nodes, mut bases) = (Vec::new(), Vec::new());
-        let numbers = (0..pack.places.len() as u32).into_par_iter();
+        let numbers = (0..pack.families.places.len() as u32).into_par_iter();
         let read = numbers.map(|number| {
             pack.read(number).unwrap_or_else(|error| {
                 unusable.lock().expect("collecting does not panic").push((number, error));
@@ -78,42 +76,11 @@ impl<'a> Pack<'a> {
             })
         });
         read.unzip_into_vecs(&mut nodes, &mut bases);
-        pack.nodes = nodes;
-        pack.unusable = unusable.into_inner().expect("collecting does not panic");
-        pack.unusable.sort_unstable_by_key(|(number, _)| *number);
-        pack.link(&bases);
-        pack
-    }
-
-    /// Reads the header of an entry; with it comes the number of the entry that it is a delta on.
-    fn read(&self, number: u32) -> Result<(Node, u32), PackError> {
-        let Place { offset, position } = self.places[number as usize];
-        let position = position as usize;
-        self.index.offset(position)?;
-        if self.places.get(number as usize + 1).is_some_and(|next| next.offset == offset) {
-            return Err(PackError::Corrupt("its index has another object at the same offset"));
-        }
-        let bytes = self.bytes(number)?;
-        // Without this, a wrong bit in a header could make a blob a tree, which nobody would miss.
-        if self.index.checksum(position).is_some_and(|sum| sum != libdeflater::crc32(bytes)) {
-            return Err(PackError::Corrupt("its entry does not match its checksum"));
-        }
-        let header = entry::parse(bytes)?;
-        let mut node = Node { size: header.size, header: header.len as u8, whole: None };
-        let base = match header.form {
-            Form::Whole(kind) => {
-                node.whole = Some(kind);
-                return Ok((node, NONE));
-            }
-            Form::OffsetDelta(distance) => offset.checked_sub(distance),
-            Form::IdDelta(id) => match self.index.find(&id) {
-                Some(position) => Some(self.index.offset(position)?),
-                None => return Err(PackError::Corrupt("what it is a delta on is not in its pack")),
-            },
-        };
-        let base = base.and_then(|offset| self.at(offset));
-        base.map(|base| (node, base))
-            .ok_or(PackError::Corrupt("what it is a delta on is no entry of its pack"))
+        families.nodes = nodes;
+        families.unusable = unusable.into_inner().expect("collecting does not panic");
+        families.unusable.sort_unstable_by_key(|(number, _)| *number);
+        families.link(&bases);
+        families
     }
 
     /// The number of the entry at an offset: the last, if there are several.
@@ -171,18 +138,62 @@ impl<'a> Pack<'a> {
         self.circles = circles.collect();
     }
 
+    /// The entries that are deltas on an entry.
+    fn children(&self, number: u32) -> &[u32] {
+        let number = number as usize;
+        &self.children[self.first_child[number] as usize..self.first_child[number + 1] as usize]
+    }
+}
+
+impl<'a> Pack<'a> {
+    /// The pack in `data` with its index, and the families that were read of them.
+    pub(crate) fn new(data: &'a [u8], index: Index<'a>, families: &'a Families) -> Self {
+        Self { data, index, families }
+    }
+
+    /// Reads the header of an entry; with it comes the number of the entry that it is a delta on.
+    fn read(&self, number: u32) -> Result<(Node, u32), PackError> {
+        let Place { offset, position } = self.families.places[number as usize];
+        let position = position as usize;
+        self.index.offset(position)?;
+        if self.families.places.get(number as usize + 1).is_some_and(|next| next.offset == offset) {
+            return Err(PackError::Corrupt("its index has another object at the same offset"));
+        }
+        let bytes = self.bytes(number)?;
+        // Without this, a wrong bit in a header could make a blob a tree, which nobody would miss.
+        if self.index.checksum(position).is_some_and(|sum| sum != libdeflater::crc32(bytes)) {
+            return Err(PackError::Corrupt("its entry does not match its checksum"));
+        }
+        let header = entry::parse(bytes)?;
+        let mut node = Node { size: header.size, header: header.len as u8, whole: None };
+        let base = match header.form {
+            Form::Whole(kind) => {
+                node.whole = Some(kind);
+                return Ok((node, NONE));
+            }
+            Form::OffsetDelta(distance) => offset.checked_sub(distance),
+            Form::IdDelta(id) => match self.index.find(&id) {
+                Some(position) => Some(self.index.offset(position)?),
+                None => return Err(PackError::Corrupt("what it is a delta on is not in its pack")),
+            },
+        };
+        let base = base.and_then(|offset| self.families.at(offset));
+        base.map(|base| (node, base))
+            .ok_or(PackError::Corrupt("what it is a delta on is no entry of its pack"))
+    }
+
     /// How many objects the pack holds.
     pub(super) fn len(&self) -> usize {
-        self.nodes.len()
+        self.families.nodes.len()
     }
 
     pub(super) fn node(&self, number: u32) -> &Node {
-        &self.nodes[number as usize]
+        &self.families.nodes[number as usize]
     }
 
     /// Where an entry stands in the index.
     pub(super) fn position(&self, number: u32) -> usize {
-        self.places[number as usize].position as usize
+        self.families.places[number as usize].position as usize
     }
 
     pub(super) fn id(&self, number: u32) -> Id {
@@ -190,27 +201,36 @@ impl<'a> Pack<'a> {
     }
 
     /// The entries that are deltas on an entry.
-    pub(super) fn children(&self, number: u32) -> &[u32] {
-        let number = number as usize;
-        &self.children[self.first_child[number] as usize..self.first_child[number + 1] as usize]
+    pub(super) fn children(&self, number: u32) -> &'a [u32] {
+        self.families.children(number)
     }
 
     /// How many entries hang below an entry, itself counted.
     pub(super) fn family(&self, number: u32) -> u32 {
-        self.family[number as usize]
+        self.families.family[number as usize]
+    }
+
+    /// Entries that cannot be used, nor those below them.
+    pub(super) fn unusable(&self) -> &'a [(u32, PackError)] {
+        &self.families.unusable
+    }
+
+    /// Entries that are deltas on each other, and what hangs below them.
+    pub(super) fn circles(&self) -> &'a [u32] {
+        &self.families.circles
     }
 
     /// The deflated bytes of an entry.
     pub(super) fn body(&self, number: u32) -> Result<&'a [u8], PackError> {
         let bytes = self.bytes(number)?;
-        Ok(&bytes[usize::from(self.nodes[number as usize].header)..])
+        Ok(&bytes[usize::from(self.families.nodes[number as usize].header)..])
     }
 
     /// The bytes of an entry, up to the next one.
     fn bytes(&self, number: u32) -> Result<&'a [u8], PackError> {
         let end = self.data.len().saturating_sub(TRAILER) as u64;
-        let start = self.places[number as usize].offset;
-        let next = self.places.get(number as usize + 1).map_or(end, |next| next.offset);
+        let start = self.families.places[number as usize].offset;
+        let next = self.families.places.get(number as usize + 1).map_or(end, |next| next.offset);
         if start < HEADER as u64 || start >= end {
             return Err(PackError::Corrupt("its entry lies outside of its pack"));
         }

@@ -13,7 +13,7 @@ mod index;
 mod single;
 mod walk;
 
-pub(crate) use family::Pack;
+pub(crate) use family::{Families, Pack};
 pub(crate) use index::{Frame, Id, Index};
 pub(crate) use single::Single;
 

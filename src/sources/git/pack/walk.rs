@@ -72,11 +72,11 @@ impl Pack<'_> {
             "every wanted object is accounted for"
         );
         let mut failed = failed.into_inner().expect("collecting does not panic");
-        for (number, error) in &self.unusable {
+        for (number, error) in self.unusable() {
             self.fail(*number, error, &mut failed);
         }
         let circle = PackError::Corrupt("it is, over others, a delta on itself");
-        let circles = self.circles.iter().map(|number| self.id(*number));
+        let circles = self.circles().iter().map(|number| self.id(*number));
         failed.extend(circles.map(|id| Failed { id, error: circle.clone() }));
         failed
     }

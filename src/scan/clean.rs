@@ -1,0 +1,196 @@
+//! Archives within archives in which there was nothing: the same bytes are not unpacked again, wherever they lie.
+//!
+//! Libraries lie in every version of what is built with them, and old releases in later ones. Whether there is
+//! something in an archive does not depend on where it lies, unless the detector says that a path could make more of
+//! it. How deep it lies matters only if it was not unpacked before in the same file: the order in which threads come to
+//! files is not for a report to show.
+
+use std::collections::HashMap;
+use std::io::{self, Read};
+use std::mem;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sha2::{Digest as _, Sha256};
+
+use super::members::{Place, Unpacking, depth_of};
+use super::worker::Thread;
+use crate::sources::Visitor;
+use crate::unpack::{Format, Source};
+
+/// Larger archives are not held to look at them as a whole, in bytes.
+const LARGEST: usize = 4 << 20;
+
+/// Archives that are remembered of all files together: some 10 MB.
+const MOST: usize = 1 << 16;
+
+/// Archives that are remembered of one file.
+const MOST_OF_ONE: usize = 1 << 12;
+
+/// An archive is not remembered if there are more archives in it: these are.
+const MOST_WITHIN: usize = 64;
+
+/// SHA-256 of an archive's bytes.
+type Digest = [u8; 32];
+
+/// An archive without anything in it.
+struct Archive {
+    digest: Digest,
+    cost: Cost,
+    /// The archives in it, at all depths, each once, in the order in which they came.
+    within: Vec<Arc<Archive>>,
+}
+
+/// What it takes to unpack an archive.
+#[derive(Clone, Copy)]
+struct Cost {
+    /// Containers within each other, itself counted.
+    containers: u32,
+    /// Members at all depths.
+    members: u64,
+    /// Their bytes.
+    unpacked: u64,
+    /// Bytes that were charged to the budget.
+    expanded: u64,
+}
+
+/// Archives of files that were scanned before.
+#[derive(Default)]
+pub(super) struct Clean(Mutex<HashMap<Digest, Arc<Archive>>>);
+
+impl Clean {
+    fn get(&self, digest: &Digest) -> Option<Arc<Archive>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    fn add(&self, archive: Arc<Archive>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() < MOST {
+            known.insert(archive.digest, archive);
+        }
+    }
+}
+
+/// Archives of the file that is scanned.
+#[derive(Default)]
+pub(super) struct CleanHere {
+    known: HashMap<Digest, Arc<Archive>>,
+    /// Those in the archive that is unpacked, and one more if there are too many.
+    within: Vec<Arc<Archive>>,
+}
+
+impl CleanHere {
+    /// Takes an archive that lies in the one that is unpacked, and those in it.
+    fn add(&mut self, archive: &Arc<Archive>) {
+        for archive in archive.within.iter().chain([archive]) {
+            if self.known.len() < MOST_OF_ONE {
+                self.known.entry(archive.digest).or_insert_with(|| Arc::clone(archive));
+            }
+            self.lies_within(archive);
+        }
+    }
+
+    fn lies_within(&mut self, archive: &Arc<Archive>) {
+        let is_same = |known: &Arc<Archive>| known.digest == archive.digest;
+        if self.within.len() <= MOST_WITHIN && !self.within.iter().any(is_same) {
+            self.within.push(Arc::clone(archive));
+        }
+    }
+}
+
+impl Thread<'_> {
+    /// Scans what the archive at `place`, which may lie in another one, holds, unless it is known to hold nothing.
+    pub(super) fn unpack_unless_clean(
+        &mut self,
+        format: Format,
+        place: &Place,
+        stream: &mut dyn Read,
+        all: &mut Unpacking<'_>,
+    ) {
+        let Some(clean) = self.scan.clean.filter(|_| place.is_inner()) else {
+            return self.unpack(format, place, Source::Stream(stream), all);
+        };
+        let mut bytes = Vec::new();
+        let failed = stream.take(LARGEST as u64 + 1).read_to_end(&mut bytes).err();
+        let held = all.budget.hold(bytes.len() as u64);
+        if failed.is_some() || bytes.len() > LARGEST || held.is_none() {
+            drop(held);
+            let mut whole = bytes.chain(Failing(failed)).chain(stream);
+            return self.unpack(format, place, Source::Stream(&mut whole), all);
+        }
+        let digest = Sha256::digest(&bytes).into();
+        if self.passes_over(&digest, clean, depth_of(place, format), all) {
+            return;
+        }
+        let around = mem::take(&mut all.clean.within);
+        let cost = self.unpack_measured(format, place, &bytes, all);
+        let within = mem::replace(&mut all.clean.within, around);
+        match cost.filter(|_| within.len() <= MOST_WITHIN) {
+            Some(cost) => {
+                let archive = Arc::new(Archive { digest, cost, within });
+                all.clean.add(&archive);
+                clean.add(archive);
+            }
+            None => within.iter().for_each(|archive| all.clean.lies_within(archive)),
+        }
+    }
+
+    /// Counts an archive as unpacked that is known to hold nothing; `false` for all others, and if what may be unpacked
+    /// does not reach that far.
+    fn passes_over(
+        &mut self,
+        digest: &Digest,
+        clean: &Clean,
+        depth: u32,
+        all: &mut Unpacking<'_>,
+    ) -> bool {
+        let limit = self.scan.settings.archives.depth;
+        let is_near = |archive: &Arc<Archive>| depth + archive.cost.containers - 1 <= limit;
+        let here = all.clean.known.get(digest).map(Arc::clone);
+        let Some(archive) = here.or_else(|| clean.get(digest).filter(is_near)) else {
+            return false;
+        };
+        let Cost { containers, members, unpacked, expanded } = archive.cost;
+        let is_granted = all.budget.spend(expanded);
+        if is_granted {
+            all.deepest = all.deepest.max(depth + containers - 1);
+            all.clean.add(&archive);
+            self.members += members;
+            self.unpacked += unpacked;
+        }
+        is_granted
+    }
+
+    /// Unpacks an archive. If that went to its end without anything to tell: what it took.
+    fn unpack_measured(
+        &mut self,
+        format: Format,
+        place: &Place,
+        bytes: &[u8],
+        all: &mut Unpacking<'_>,
+    ) -> Option<Cost> {
+        let depth = depth_of(place, format);
+        let around = mem::replace(&mut all.deepest, depth);
+        let (told, expanded) = (all.told, all.budget.expanded());
+        let (members, unpacked) = (self.members, self.unpacked);
+        self.unpack(format, place, Source::Bytes(bytes), all);
+        let containers = all.deepest - depth + 1;
+        all.deepest = all.deepest.max(around);
+        // What is over a limit of the whole file ends without a word once it was said.
+        let is_whole = !self.scan.is_cancelled() && !all.budget.is_spent();
+        (is_whole && all.told == told).then(|| Cost {
+            containers,
+            members: self.members - members,
+            unpacked: self.unpacked - unpacked,
+            expanded: all.budget.expanded() - expanded,
+        })
+    }
+}
+
+/// Fails once, if it is to fail at all, and ends.
+struct Failing(Option<io::Error>);
+
+impl Read for Failing {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
+    }
+}
