@@ -67,6 +67,18 @@ impl<'t> Notebook<'t> {
         images
     }
 
+    /// The sources of its cells, as one program.
+    pub fn script(&self) -> Script {
+        let text = self.strings.text;
+        let mut script = Script::default();
+        for piece in Strings::of(text) {
+            if let Some((cell, None)) = piece.owner {
+                script.add(cell, piece.range.start, &text[piece.range]);
+            }
+        }
+        script
+    }
+
     /// The line of a cell in which `at` lies; `None` outside of what cells hold and put out. Each call must be for the
     /// same offset as the one before, or for a later one.
     pub fn place(&mut self, at: usize) -> Option<CellPlace> {
@@ -112,6 +124,54 @@ impl<'t> Notebook<'t> {
             self.counted = to;
             self.line_ended = false;
         }
+    }
+}
+
+/// The sources of all cells, line by line, without the JSON around them and without what the cells put out.
+#[derive(Debug, Default)]
+pub struct Script {
+    text: Vec<u8>,
+    /// Where each string starts, in the notebook and in the text, and the number of its cell.
+    strings: Vec<(usize, usize, u64)>,
+}
+
+impl Script {
+    /// Adds a string. Each byte of it stands for itself, but for line ends.
+    fn add(&mut self, cell: u64, start: usize, string: &[u8]) {
+        if self.text.last().is_some_and(|last| *last != b'\n') {
+            self.text.push(b'\n');
+        }
+        self.strings.push((start, self.text.len(), cell));
+        let mut rest = string;
+        while let Some(escape) = memchr::memchr(b'\\', rest) {
+            let (before, behind) = rest.split_at(escape);
+            let (escape, behind) = behind.split_at(behind.len().min(2));
+            self.text.extend_from_slice(before);
+            self.text.extend_from_slice(if escape == b"\\n" { b" \n" } else { escape });
+            rest = behind;
+        }
+        self.text.extend_from_slice(rest);
+    }
+
+    /// What it reads.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Where a value of the notebook lies in it, if that is in the source of a cell.
+    pub fn place(&self, value: &Range<usize>) -> Option<Range<usize>> {
+        let next = self.strings.partition_point(|(start, ..)| *start <= value.start);
+        let (start, own, _) = *self.strings.get(next.checked_sub(1)?)?;
+        let end = self.strings.get(next).map_or(self.text.len(), |(_, own, _)| *own);
+        let place = value.start - start + own..value.end - start + own;
+        (place.end <= end).then_some(place)
+    }
+
+    /// Where in the notebook a byte of it lies, and the number of the cell.
+    pub fn source(&self, at: usize) -> Option<(usize, u64)> {
+        let next = self.strings.partition_point(|(_, own, _)| *own <= at);
+        let (start, own, cell) = *self.strings.get(next.checked_sub(1)?)?;
+        Some((at - own + start, cell))
     }
 }
 
@@ -286,6 +346,27 @@ mod tests {
                 "",
             ]
         );
+    }
+
+    #[test]
+    fn sources_are_one_script() {
+        let text = r#"{"nbformat": 4, "cells": [
+            {"source": ["a = \"@\"\n", "b\\n"], "outputs": [{"text": ["@"]}], "metadata": {"a": "@"}},
+            {"source": []},
+            {"source": "c\n\nd @"}]}"#;
+        let script = Notebook::of(text.as_bytes()).unwrap().script();
+        let expected = "a = \\\"@\\\" \nb\\\\n\nc \n \nd @";
+        assert_eq!(std::str::from_utf8(script.text()).unwrap(), expected);
+        let places: Vec<_> = memchr::memchr_iter(b'@', text.as_bytes())
+            .map(|at| {
+                let place = script.place(&(at..at + 1))?;
+                assert_eq!(script.text()[place.clone()], *b"@");
+                let (source, cell) = script.source(place.start)?;
+                assert_eq!(source, at);
+                Some(cell)
+            })
+            .collect();
+        assert_eq!(places, [Some(1), None, None, Some(3)]);
     }
 
     #[test]

@@ -101,7 +101,12 @@ impl<'t> Gathered<'t> {
                     self.keep(session_token(text, at));
                     self.in_pieces.push(nested::beside(at));
                 }
-                Owner::Probe(layer, back) => self.hits.extend(Hit::of_probe(layer, at, back)),
+                Owner::Probe(layer, back) => {
+                    self.hits.extend(Hit::of_probe(layer, at, back));
+                    if layer == Layer::Base64 {
+                        self.in_pieces.extend(nested::cut_run(text, at));
+                    }
+                }
                 Owner::Piece(piece) => self.in_pieces.extend(piece.stretch(text, at)),
                 Owner::Pattern(index) => self.patterns.push((index, at)),
             },

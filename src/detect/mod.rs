@@ -201,7 +201,9 @@ impl<'d> BlobScan<'d> {
             let room = self.room().saturating_sub(seen.len());
             let inspected = self.inspect(text, &found, &core, surrounds, &ids, room);
             let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
-            self.link(view, &inspected, &core, rows, &overruled);
+            let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
+            self.link(view, &ends, &core, rows, &overruled);
+            self.links.extend(cells.links(view, &ends));
             let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
             for one in merge(text, plain, seen) {
                 self.value_bytes += one.value.len();
@@ -306,14 +308,13 @@ impl<'d> BlobScan<'d> {
     fn link(
         &mut self,
         view: &View<'_>,
-        inspected: &[Inspected],
+        ends: &[End<'_>],
         core: &Range<usize>,
         rows: Rows,
         overruled: &HashMap<(Spot, Spot), usize>,
     ) {
-        let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
         let spot = |range: &Range<usize>| Spot { start: view.original(range.start), nth: 0 };
-        let all = links(view.text(), &ends, core, rows, spot).into_iter();
+        let all = links(view.text(), ends, core, rows, spot).into_iter();
         self.links.extend(all.filter(|link| !overruled.contains_key(&(link.first, link.second))));
     }
 

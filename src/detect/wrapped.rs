@@ -46,12 +46,14 @@ pub(super) struct Frame<'f> {
     core: Range<usize>,
     up: Option<(&'f Map, &'f Frame<'f>)>,
     layers: Vec<Layer>,
+    /// Where values lie that were decoded as a whole.
+    values: &'f [Range<usize>],
 }
 
 impl<'f> Frame<'f> {
     /// The window's own text.
     pub(super) fn outermost(text: &'f [u8], core: &Range<usize>) -> Self {
-        Self { text, core: core.clone(), up: None, layers: Vec::new() }
+        Self { text, core: core.clone(), up: None, layers: Vec::new(), values: &[] }
     }
 
     fn inner<'s>(&'s self, nested: &'s Nested, layer: Layer) -> Frame<'s> {
@@ -63,6 +65,17 @@ impl<'f> Frame<'f> {
             core: map.text_at(self.core.start)..map.text_at(self.core.end),
             up: Some((map, self)),
             layers,
+            values: nested.values(),
+        }
+    }
+
+    /// The stretches of the text in which what is wrapped in `layer` is looked for, each by itself. Lines of a mail that
+    /// base64 was decoded in, each for itself, are no mail any more: what a soft break cuts is put together first, by
+    /// another view. But a mail may be in base64 as a whole.
+    fn stretches(&self, layer: Layer) -> Vec<Range<usize>> {
+        match layer {
+            Layer::QuotedPrintable if !self.values.is_empty() => self.values.to_vec(),
+            _ => std::iter::once(0..self.text.len()).collect(),
         }
     }
 
@@ -164,27 +177,33 @@ impl Explorer<'_> {
         let mut ids = Vec::new();
         for hits in hits.chunk_by(|one, other| one.layer == other.layer) {
             let layer = hits[0].layer;
-            let values = self.values(frame, hits);
-            for here in values.chunk_by(|one, next| next.range.start <= one.range.end + 2 * REGION)
-            {
-                let start = here[0].range.start.saturating_sub(REGION);
-                let end = here.iter().map(|value| value.range.end).max().unwrap_or(start);
-                let region = start..frame.text.len().min(end + REGION);
-                ids.extend(self.look(frame, layer, &region, here, table));
+            for stretch in frame.stretches(layer) {
+                let first = hits.partition_point(|hit| hit.end() <= stretch.start);
+                let here = hits[first..].iter().take_while(|hit| hit.at < stretch.end);
+                let hits = here.filter_map(|hit| hit.within(&stretch));
+                let values = self.values(frame, hits);
+                let is_near =
+                    |one: &Decoded, next: &Decoded| next.range.start <= one.range.end + 2 * REGION;
+                for here in values.chunk_by(is_near) {
+                    let start = here[0].range.start.saturating_sub(REGION).max(stretch.start);
+                    let end = here.iter().map(|value| value.range.end).max().unwrap_or(start);
+                    let region = start..stretch.end.min(end + REGION);
+                    ids.extend(self.look(frame, layer, &region, here, table));
+                }
             }
         }
         ids
     }
 
     /// The values that may hold what is looked for.
-    fn values(&mut self, frame: &Frame<'_>, hits: &[Hit]) -> Vec<Decoded> {
+    fn values(&mut self, frame: &Frame<'_>, hits: impl Iterator<Item = Hit>) -> Vec<Decoded> {
         let mut values = Vec::new();
         let (mut until, mut until_for_runs) = (0, 0);
-        for hit in hits.iter().filter(|hit| hit.at < frame.text.len()) {
+        for hit in hits {
             if hit.at < until || (hit.is_of_run() && hit.at < until_for_runs) {
                 continue;
             }
-            let decoded = nested::decode(frame.text, hit);
+            let decoded = nested::decode(frame.text, &hit);
             let looked_at = if decoded.values.is_empty() && hit.is_of_run() {
                 &mut until_for_runs
             } else {

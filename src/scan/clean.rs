@@ -106,7 +106,8 @@ impl Thread<'_> {
         stream: &mut dyn Read,
         all: &mut Unpacking<'_>,
     ) {
-        let Some(clean) = self.scan.clean.filter(|_| place.is_inner()) else {
+        let is_asked = place.is_inner() && !place.may_be_layer();
+        let Some(clean) = self.scan.clean.filter(|_| is_asked) else {
             return self.unpack(format, place, Source::Stream(stream), all);
         };
         let mut bytes = Vec::new();

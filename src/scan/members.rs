@@ -1,6 +1,6 @@
 //! Archives in the pipeline: their members go the way of files, with an origin that says what they are members of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,7 +47,7 @@ pub(super) struct Unpacking<'b> {
     image: Image,
     /// Whether anything was unpacked.
     pub(super) has_members: bool,
-    /// How often there was something to tell: findings of any kind, problems, deletions.
+    /// How often there was something to tell: findings of any kind, problems, what a layer hides.
     pub(super) told: u64,
     /// Containers within each other, the most so far.
     pub(super) deepest: u32,
@@ -77,21 +77,23 @@ impl<'b> Unpacking<'b> {
         }
     }
 
-    /// Says of findings in layers of an image that a later layer deletes the file.
-    pub(super) fn label_deleted(&mut self) {
-        if !self.image.deletes() {
+    /// Says of findings in layers of an image what comes of the file by a later layer.
+    pub(super) fn label_hidden(&mut self) {
+        if !self.image.has_layers() || self.held.is_empty() {
             return;
         }
         let orders = self.image.orders();
+        let mut above = HashMap::new();
         for Judged { finding, .. } in &mut self.held {
             let names = finding.origin.names();
             let [layer, path, ..] = &names[..] else { continue };
-            let bytes = |path: &Path| path.as_os_str().as_encoded_bytes().to_vec();
-            if self.image.is_deleted(&orders, &bytes(layer), &bytes(path)) {
-                finding
-                    .notes
-                    .push(Evidence::new("deleted in a later layer, and still in the image"));
+            let layer = layer.as_os_str().as_encoded_bytes();
+            let path = path.as_os_str().as_encoded_bytes();
+            if !above.contains_key(layer) {
+                above.insert(layer.to_vec(), self.image.above(&orders, layer));
             }
+            let fate = self.image.fate(&above[layer], path);
+            finding.notes.extend(fate.map(|fate| Evidence::new(fate.describe())));
         }
     }
 }
@@ -151,6 +153,12 @@ impl Place {
     /// Whether it is a member of an archive, and not what a compressed file holds.
     pub(super) fn is_inner(&self) -> bool {
         self.depth > 0 && !self.is_content
+    }
+
+    /// Whether it is called as layers of images are, and lies where they do.
+    pub(super) fn may_be_layer(&self) -> bool {
+        let names = self.origin.names();
+        matches!(names[..], [name] if image::is_layer_name(name.as_os_str().as_encoded_bytes()))
     }
 }
 
@@ -235,7 +243,9 @@ impl Thread<'_> {
         all.deepest = all.deepest.max(depth);
         let budget = all.budget;
         let origin = if format.is_compression() { &place.origin } else { &place.shown };
-        let mut members = Members { thread: self, all, format, origin, shown: &place.shown, depth };
+        let role = Role::of(format, &place.shown);
+        let shown = &place.shown;
+        let mut members = Members { thread: self, all, format, origin, shown, depth, role };
         unpack::unpack(format, source, budget, &mut members);
     }
 
@@ -276,6 +286,30 @@ struct Members<'m, 's, 'b> {
     /// The container that paths of its members name.
     shown: &'m Arc<Origin>,
     depth: u32,
+    role: Role,
+}
+
+/// What a container may be of an image of containers.
+enum Role {
+    Image,
+    /// What is called as layers are.
+    Layer(Vec<u8>),
+    /// What could be one by any other name, in which whatever deletes something is told.
+    Other(Vec<u8>),
+    None,
+}
+
+impl Role {
+    fn of(format: Format, shown: &Origin) -> Self {
+        match (format, &shown.names()[..]) {
+            (Format::Tar, []) => Self::Image,
+            (Format::Tar, [name]) => {
+                let name = name.as_os_str().as_encoded_bytes().to_vec();
+                if image::is_layer_name(&name) { Self::Layer(name) } else { Self::Other(name) }
+            }
+            _ => Self::None,
+        }
+    }
 }
 
 impl Members<'_, '_, '_> {
@@ -291,17 +325,12 @@ impl Members<'_, '_, '_> {
 impl Sink for Members<'_, '_, '_> {
     fn member(&mut self, name: &[u8], content: &mut dyn Read) {
         let place = self.place(name);
-        let names = self.shown.names();
-        if let ([layer], Format::Tar) = (&names[..], self.format) {
-            let is_told = self.all.image.member(layer.as_os_str().as_encoded_bytes(), name);
-            self.all.told += u64::from(is_told);
-        }
-        let is_manifest =
-            names.is_empty() && self.format == Format::Tar && image::may_be_manifest(name);
+        self.link(name);
+        let is_manifest = matches!(self.role, Role::Image) && image::may_be_manifest(name);
         let progress = if is_manifest {
-            let mut copied = Copied { stream: content, copy: Some(Vec::new()) };
+            let mut copied = image::Copied::new(content);
             let progress = self.thread.look(&place, Content::Stream(&mut copied), self.all);
-            if let Some(copy) = copied.copy {
+            if let Some(copy) = copied.copy() {
                 self.all.image.manifest(name, copy);
             }
             progress
@@ -310,6 +339,26 @@ impl Sink for Members<'_, '_, '_> {
         };
         self.thread.members += 1;
         self.thread.unpacked += progress.bytes;
+    }
+
+    fn folder(&mut self, name: &[u8]) {
+        if let Role::Layer(layer) = &self.role {
+            self.all.image.folder(layer, name);
+            self.all.told += 1;
+        }
+    }
+
+    fn link(&mut self, name: &[u8]) {
+        match &self.role {
+            Role::Other(_) if !image::deletes(name) => {}
+            Role::Layer(layer) | Role::Other(layer) => {
+                self.all.image.member(layer, name);
+                self.all.told += 1;
+            }
+            // What deletes something where it lies deep may lie elsewhere as a layer.
+            Role::None => self.all.told += u64::from(image::deletes(name)),
+            Role::Image => {}
+        }
     }
 
     fn own(&mut self, offset: u64, bytes: &mut dyn Read) {
@@ -333,31 +382,6 @@ impl Sink for Members<'_, '_, '_> {
 
     fn is_cancelled(&self) -> bool {
         self.thread.scan.is_cancelled()
-    }
-}
-
-/// A stream of which a copy is kept, unless it is too large for a manifest.
-struct Copied<'a> {
-    stream: &'a mut dyn Read,
-    copy: Option<Vec<u8>>,
-}
-
-impl Read for Copied<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.stream.read(buffer)?;
-        // Layers lie beside manifests and are no JSON; they show it in their first byte.
-        let is_json = |copy: &Vec<u8>| {
-            copy.len() + read <= image::LARGEST_MANIFEST
-                && matches!(
-                    copy.first().or(buffer[..read].first()),
-                    None | Some(b'{' | b'[' | b' ' | b'\n')
-                )
-        };
-        self.copy = self.copy.take().filter(is_json);
-        if let Some(copy) = &mut self.copy {
-            copy.extend_from_slice(&buffer[..read]);
-        }
-        Ok(read)
     }
 }
 

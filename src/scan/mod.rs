@@ -6,6 +6,7 @@
 mod adjust;
 mod clean;
 mod history;
+mod layouts;
 mod members;
 pub mod places;
 pub mod silence;
@@ -197,6 +198,7 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     if !paths.is_empty() {
         walk::push(&paths, &options, filter, &scan);
     }
+    scan.label_hidden();
     let mut ledger = scan.into_ledger();
     if interrupted.load(Ordering::Relaxed) {
         let message = "interrupted: what was not reached was not scanned".to_owned();
@@ -324,6 +326,19 @@ impl<'s> Scan<'s> {
                 }
             }
         });
+    }
+
+    /// Says of findings in images that lie in the tree as directories what comes of the file by a later layer.
+    fn label_hidden(&self) {
+        let mut kept = (Vec::new(), Vec::new());
+        let swap = |ledger: &mut Ledger, kept: &mut (Vec<Finding>, Vec<Silenced>)| {
+            std::mem::swap(&mut ledger.findings, &mut kept.0);
+            std::mem::swap(&mut ledger.silenced, &mut kept.1);
+        };
+        self.with_ledger(|ledger| swap(ledger, &mut kept));
+        let silenced = kept.1.iter_mut().map(|silenced| &mut silenced.finding);
+        layouts::label_hidden(kept.0.iter_mut().chain(silenced), self);
+        self.with_ledger(|ledger| swap(ledger, &mut kept));
     }
 
     /// Whether a finding is of the class and confidence that was asked for; others are only counted.

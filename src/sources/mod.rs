@@ -3,6 +3,7 @@
 //! A source pushes each [`Blob`] into a [`Visitor`], from as many threads as it likes. Pushing rather than pulling lets
 //! a source keep its buffers and its threads to itself: the directory walk visits inside the walker's own threads.
 
+pub mod beside;
 pub mod filter;
 pub mod git;
 mod patient;

@@ -10,7 +10,7 @@
 //! | `sequence` | what `tar`, `ar` and `cpio` have in common: headers and data in turn |
 //! | `zip` | zip and all that is made of it: jar, whl, apk, nupkg, docx, odt |
 //! | `sevenz` | 7z |
-//! | [`image`] | which layer of a container image deletes what |
+//! | [`image`] | which layer of a container image hides what |
 
 mod ar;
 mod budget;
@@ -127,6 +127,12 @@ pub trait Sink {
     /// Takes the member called `name` (empty for a compressed stream) and reads `content` to its end. If reading
     /// fails, the sink says so: it knows which member of a member was being read.
     fn member(&mut self, name: &[u8], content: &mut dyn Read);
+
+    /// Takes the name of a folder. Only tar archives say, for images of containers.
+    fn folder(&mut self, _name: &[u8]) {}
+
+    /// Takes the name of a link or a device, which have no content of their own. Only tar archives say.
+    fn link(&mut self, _name: &[u8]) {}
 
     /// Takes bytes that belong to the container itself, starting at `offset`. If reading fails, the sink says so.
     fn own(&mut self, offset: u64, bytes: &mut dyn Read);

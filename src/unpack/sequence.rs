@@ -130,6 +130,16 @@ impl Walk<'_> {
         Flow::On
     }
 
+    /// Takes the name of a folder.
+    pub(super) fn folder(&mut self, name: &[u8]) {
+        self.sink.folder(name);
+    }
+
+    /// Takes the name of what has no content.
+    pub(super) fn link(&mut self, name: &[u8]) {
+        self.sink.link(name);
+    }
+
     /// Takes padding up to the next multiple of `unit`; `false` if the archive ends before.
     pub(super) fn pad(&mut self, unit: u64) -> io::Result<bool> {
         let count = (self.at().next_multiple_of(unit) - self.at()) as usize;

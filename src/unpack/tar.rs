@@ -38,6 +38,13 @@ struct Ahead {
     size: Option<u64>,
 }
 
+impl Ahead {
+    /// The name of the member that `header` is of.
+    fn name_in(self, header: &Header) -> Cow<'_, [u8]> {
+        self.name.map_or_else(|| header.path_bytes(), Cow::Owned)
+    }
+}
+
 pub(super) fn walk(walk: &mut Walk<'_>) -> io::Result<()> {
     let mut ahead = Ahead::default();
     let mut after_zeros = false;
@@ -89,23 +96,28 @@ fn step(walk: &mut Walk<'_>, header: &Header, ahead: &mut Ahead) -> io::Result<F
             walk.record(size)?;
             Flow::On
         }
-        EntryType::Link
+        kind @ (EntryType::Link
         | EntryType::Symlink
         | EntryType::Char
         | EntryType::Block
         | EntryType::Directory
-        | EntryType::Fifo => {
-            *ahead = Ahead::default();
+        | EntryType::Fifo) => {
+            let name = std::mem::take(ahead).name_in(header);
+            match kind {
+                EntryType::Directory => walk.folder(&name),
+                _ => walk.link(&name),
+            }
             return Ok(Flow::On);
         }
         kind => {
             if kind == EntryType::GNUSparse {
                 skip_sparse_map(walk, header)?;
             }
-            let Ahead { name, size: actual } = std::mem::take(ahead);
-            let name = name.map_or_else(|| header.path_bytes(), Cow::Owned);
-            let size = actual.unwrap_or(size);
+            let ahead = std::mem::take(ahead);
+            let size = ahead.size.unwrap_or(size);
+            let name = ahead.name_in(header);
             if name.ends_with(b"/") && size == 0 {
+                walk.folder(&name);
                 return Ok(Flow::On);
             }
             walk.member(&name, size)

@@ -5,10 +5,13 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io::{self, Cursor, Read};
 use std::rc::Rc;
 
+use deflate64::Deflate64Decoder;
 use flate2::bufread::DeflateDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::Stream;
 use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder, ZipLocator};
 
 use super::budget::{Budget, Metered, Progress};
@@ -85,7 +88,8 @@ impl Zip<'_> {
                 self.sink.problem(Some(name), ProblemKind::Encrypted, message);
                 continue;
             }
-            self.member(&archive, name, entry.compression_method(), entry.wayfinder());
+            let size = entry.uncompressed_size_hint();
+            self.member(&archive, name, entry.compression_method(), size, entry.wayfinder());
             if self.sink.is_cancelled() {
                 return Ok(());
             }
@@ -97,6 +101,7 @@ impl Zip<'_> {
         archive: &ZipArchive<&dyn Anywhere>,
         name: &[u8],
         method: CompressionMethod,
+        size: u64,
         place: ZipArchiveEntryWayfinder,
     ) {
         let entry = match archive.get_entry(place) {
@@ -120,7 +125,7 @@ impl Zip<'_> {
         let mut data = entry.reader();
         let input = Input::new(&mut data);
         let taken = input.taken();
-        match decoder(method, input, self.budget) {
+        match decoder(method, input, size, self.budget) {
             Ok(decoder) => {
                 let verified = entry.verifying_reader(decoder);
                 let is_whole = self.push(name, verified, taken);
@@ -198,15 +203,40 @@ enum Refusal {
 fn decoder<'a>(
     method: CompressionMethod,
     input: Input<'a>,
+    size: u64,
     budget: &'a Budget,
 ) -> Result<Box<dyn Read + 'a>, Refusal> {
     let format = match method {
         CompressionMethod::STORE => return Ok(Box::new(input)),
         CompressionMethod::DEFLATE => return Ok(Box::new(DeflateDecoder::new(input))),
+        CompressionMethod::DEFLATE64 => {
+            return Ok(Box::new(Deflate64Decoder::with_buffer(input)));
+        }
+        CompressionMethod::LZMA => return lzma(input, size, budget).map_err(Refusal::Data),
         CompressionMethod::BZIP2 => Format::Bzip2,
         CompressionMethod::ZSTD | CompressionMethod::ZSTD_DEPRECATED => Format::Zstd,
         CompressionMethod::XZ => Format::Xz,
         _ => return Err(Refusal::Method),
     };
     single(format, input, budget).map_err(Refusal::Data)
+}
+
+/// A decoder of LZMA that expands to `size` bytes. Before the stream stand the version of the program that wrote it and
+/// the stream's properties with their length; liblzma wants these followed by the size, as files of LZMA have it.
+fn lzma<'a>(mut input: Input<'a>, size: u64, budget: &Budget) -> io::Result<Box<dyn Read + 'a>> {
+    let mut start = [0; 9];
+    input.read_exact(&mut start)?;
+    let [_, _, 5, 0, modes, dictionary @ ..] = start else {
+        return Err(io::Error::other("corrupt: no properties of LZMA"));
+    };
+    // No dictionary need be larger than what is decoded with it.
+    let dictionary = u64::from(u32::from_le_bytes(dictionary)).min(size.max(4096));
+    if dictionary > budget.limits().memory {
+        return Err(budget.too_large_a_dictionary());
+    }
+    let mut header = vec![modes];
+    header.extend((dictionary as u32).to_le_bytes());
+    header.extend(size.to_le_bytes());
+    let stream = Stream::new_lzma_decoder(u64::MAX).map_err(io::Error::other)?;
+    Ok(Box::new(XzDecoder::new_stream(Cursor::new(header).chain(input), stream)))
 }

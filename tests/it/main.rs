@@ -21,6 +21,7 @@ mod grading; // severity, confidence, notes, and which run an ID is joined with
 mod harness; // runs the binary in a sandbox
 mod history; // what `keylint history` reports, in repositories made by git itself
 mod hook; // hooks that keylint installs, in real commits and pushes
+mod images; // images of containers: what later layers hide
 mod index; // indexes of every kind, as the own reader of them sees them and as libgit2 does
 mod inline; // comments that silence: extents, reports, windows, encodings, changes
 mod layering; // who may import whom in src/, as ARCHITECTURE.md has it

@@ -53,6 +53,47 @@ fn parts_say_their_cell_and_its_line() {
     }
 }
 
+/// The rules of the findings in a notebook of these cells, each with the cells that its parts stand in.
+fn joined(cells: &Value) -> Vec<(String, Vec<u64>)> {
+    let mut all = Vec::new();
+    for pretty in [true, false] {
+        let found: Vec<(String, Vec<u64>)> = findings(&notebook(cells, pretty))
+            .iter()
+            .map(|finding| {
+                let cells = cells_of(finding);
+                let cells = cells.iter().map(|cell| cell["number"].as_u64().unwrap());
+                (finding["rule"].as_str().unwrap().to_owned(), cells.collect())
+            })
+            .collect();
+        all.push(found);
+    }
+    assert_eq!(all[0], all[1]);
+    all.remove(0)
+}
+
+#[test]
+fn parts_in_different_cells_are_one_credential() {
+    let pair = |cells: &[u64]| ("aws-long-term-credentials".to_owned(), cells.to_vec());
+    let outputs = json!([{"name": "stdout", "output_type": "stream",
+                          "text": (0..40).map(|n| format!("line {n}\n")).collect::<Vec<_>>()}]);
+    let id = json!(["import boto3\n", "key = '{{aws-access-key-id:1}}'"]);
+    let secret = json!(["secret = '{{aws-secret-access-key:1}}'\n", "print(1)"]);
+    let cell = |source: &Value| json!({"cell_type": "code", "outputs": outputs, "source": source});
+    let prose = json!({"cell_type": "markdown", "source": ["And the other one:\n", "\n"]});
+    assert_eq!(joined(&json!([cell(&id), prose, cell(&secret)])), [pair(&[1, 3])]);
+
+    // Two in a cell belong together, whatever stands next to it.
+    let both =
+        json!(["secret = '{{aws-secret-access-key:2}}'\n", "key = '{{aws-access-key-id:2}}'\n"]);
+    let found = joined(&json!([cell(&id), cell(&both)]));
+    assert_eq!(found, [("aws-access-key-id".to_owned(), vec![1]), pair(&[2, 2])]);
+
+    // Many lines of the program between them are as many as in a program.
+    let long = json!((0..12).map(|n| format!("x{n} = {n}\n")).collect::<Vec<_>>());
+    let apart = joined(&json!([cell(&id), cell(&long), cell(&secret)]));
+    assert_eq!(apart.len(), 2, "{apart:?}");
+}
+
 #[test]
 fn what_is_wrapped_in_a_cell_has_its_place() {
     let data = "aws_access_key_id={{aws-access-key-id:1}} aws_secret_access_key={{aws-secret-access-key:1}}";

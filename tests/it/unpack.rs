@@ -14,7 +14,7 @@ use crate::harness::Sandbox;
 const PAIR: &str = "[default]\naws_access_key_id = {{aws-access-key-id:1}}\n\
                     aws_secret_access_key = {{aws-secret-access-key:1}}\n";
 
-fn pair() -> Vec<u8> {
+pub(crate) fn pair() -> Vec<u8> {
     expand(PAIR).0.into_bytes()
 }
 
@@ -258,40 +258,4 @@ fn every_source_looks_into_archives() {
     sandbox.write("keylint.toml", "archives = false\n");
     sandbox.run("scan a.tar").expect(0);
     sandbox.run("scan a.tar --archives").expect(1);
-}
-
-#[test]
-fn what_a_later_layer_deletes_is_found_and_said_to_be_deleted() {
-    let first = tar(&[("home/.aws/credentials", &pair()), ("app/c.ini", &pair())]);
-    let second = tar(&[("home/.aws/.wh.credentials", b""), ("app/new", b"x")]);
-    let manifest =
-        br#"[{"Config": "c.json", "RepoTags": ["a:b"], "Layers": ["1/layer.tar", "2/layer.tar"]}]"#;
-    let saved =
-        tar(&[("2/layer.tar", &second), ("1/layer.tar", &first), ("manifest.json", manifest)]);
-
-    let index = br#"{"schemaVersion": 2, "manifests": [{"digest": "sha256:0a"}]}"#;
-    let blobs = br#"{"layers": [{"digest": "sha256:01"}, {"digest": "sha256:02"}]}"#;
-    let (one, two) = (Wrap::Gzip.wrap("", &first), Wrap::Zstd.wrap("", &second));
-    let layout = tar(&[
-        ("oci-layout", br#"{"imageLayoutVersion": "1.0.0"}"#),
-        ("index.json", index),
-        ("blobs/sha256/0a", blobs),
-        ("blobs/sha256/01", &one),
-        ("blobs/sha256/02", &two),
-    ]);
-    for (image, layer) in [(&saved, "1/layer.tar"), (&layout, "blobs/sha256/01")] {
-        for image in [image.clone(), Wrap::Gzip.wrap("", image)] {
-            let folder = Sandbox::new();
-            std::fs::write(folder.path("image"), image).unwrap();
-            let report = folder.run("scan image --format json").expect(1).json();
-            let notes = |path: &str| {
-                let path = format!("image!{layer}!{path}");
-                let mut findings = report["findings"].as_array().unwrap().iter();
-                findings.find(|found| found["path"] == path.as_str()).unwrap()["notes"].clone()
-            };
-            let deleted = "deleted in a later layer, and still in the image";
-            assert_eq!(notes("home/.aws/credentials"), serde_json::json!([deleted]));
-            assert_eq!(notes("app/c.ini"), serde_json::json!([]));
-        }
-    }
 }

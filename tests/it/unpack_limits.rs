@@ -17,7 +17,7 @@ use keylint::unpack::{self, Budget, Format, Limits, Sink, Source};
 use proptest::prelude::*;
 use rawzip::CompressionMethod;
 
-use crate::containers::{Wrap, quine, sevenz, tar, zip};
+use crate::containers::{Wrap, quine, sevenz, tar, zip, zip_quine};
 use crate::harness::Sandbox;
 
 fn pair() -> Vec<u8> {
@@ -124,6 +124,22 @@ fn what_unpacks_to_itself_ends() {
         std::fs::write(sandbox.path("quine.zip"), &archive).unwrap();
         sandbox.run("scan .").expect(2).says("4 archives around it");
     }
+}
+
+#[test]
+fn an_archive_that_holds_itself_ends() {
+    let comment = String::from_utf8(pair()).unwrap();
+    let quine = zip_quine(&comment);
+    let (name, rest) = (std::str::from_utf8(&quine[30..61]).unwrap(), &quine[61..]);
+    let mut unpacked = Vec::new();
+    flate2::read::DeflateDecoder::new(rest).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, quine);
+    let outcome = scan(&quine, &Settings::default());
+    let path = format!("x!{name}!{name}!{name}!{name}");
+    assert_one(&outcome, &path, ProblemKind::OverLimit, "4 archives around it");
+    assert_eq!(outcome.coverage.members, 4);
+    // The comment of each.
+    assert_eq!(inside(&outcome), 5);
 }
 
 #[test]
@@ -257,6 +273,9 @@ fn dictionaries_are_bounded() {
         let outcome = scan(bytes, &Settings::default());
         assert_one(&outcome, "x!content", ProblemKind::OverLimit, "its dictionary is larger");
     }
+    let lzma = zip(&[("c.ini", &pair())], CompressionMethod::LZMA);
+    let outcome = scan(&lzma, &within(Archives { memory: 2000, ..Archives::default() }));
+    assert_one(&outcome, "x!c.ini", ProblemKind::OverLimit, "its dictionary is larger");
 }
 
 #[test]

@@ -209,34 +209,98 @@ impl Digits {
     }
 }
 
+/// What the signs of the URL-safe alphabet may stand for to be digits: names have them as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Script {
+    Ascii,
+    Any,
+}
+
 /// Whether the byte at `at` is a digit; a group starts at `group`, or at a multiple of four digits from it.
-fn is_digit(text: &[u8], at: usize, group: usize) -> bool {
+fn is_digit(text: &[u8], at: usize, group: usize, script: Script) -> bool {
     match text[at] {
-        // Of text, only the last digit of a group can be one of these two; anything else belongs to a name.
         b'-' | b'_' => {
-            let is_last = (at + 1).abs_diff(group).is_multiple_of(4);
-            let four = text[..=at].last_chunk::<4>().filter(|_| is_last);
-            four.and_then(|four| bits(four)).is_some_and(|bits| {
-                bits.to_be_bytes()[1..].iter().all(|byte| (b' '..0x7f).contains(byte))
+            let back = if at < group { (group - at).wrapping_neg() % 4 } else { (at - group) % 4 };
+            at.checked_sub(back).is_some_and(|start| match script {
+                Script::Ascii => stands_for_ascii(text, start),
+                Script::Any => stands_for_text(text, start),
             })
         }
         byte => super::is_digit64(byte),
     }
 }
 
+fn stands_for_ascii(text: &[u8], start: usize) -> bool {
+    let is_text = |byte: &u8| (b' '..0x7f).contains(byte) || b"\t\n\r".contains(byte);
+    let bits = text.get(start..start + 4).and_then(bits);
+    bits.is_some_and(|bits| bits.to_be_bytes()[1..].iter().all(is_text))
+}
+
+/// Whether the group of digits at `start` stands for text, beside what the groups next to it stand for: a character
+/// beyond ASCII lies in two of them.
+fn stands_for_text(text: &[u8], start: usize) -> bool {
+    let digits_from = |from: usize| {
+        let digits = text[from..].iter().take(start + 8 - from).map_while(|digit| sextet(*digit));
+        digits.collect::<Vec<u8>>()
+    };
+    let with_group_before = start.checked_sub(4).map(digits_from).filter(|digits| digits.len() > 4);
+    let own = if with_group_before.is_some() { 3 } else { 0 };
+    let bytes = bytes(&with_group_before.unwrap_or_else(|| digits_from(start)));
+    let is_text = |from: usize| {
+        let first = bytes[from..].utf8_chunks().next();
+        let Some((valid, invalid)) = first.map(|chunk| (chunk.valid(), chunk.invalid())) else {
+            return false;
+        };
+        let is_known = from + valid.len() >= own + 3;
+        // The rest of a last character is not at hand.
+        let is_cut = from + valid.len() + invalid.len() == bytes.len();
+        let is_control = |char: char| char.is_control() && !"\t\n\r".contains(char);
+        (is_known || is_cut) && !valid.contains(is_control)
+    };
+    // The first bytes may be the end of a character, or none of the text.
+    let rest = bytes.iter().take(3).take_while(|byte| **byte & 0xc0 == 0x80).count();
+    bytes.len() >= own + 3 && (is_text(rest) || is_text(own))
+}
+
+/// What digits stand for, without the bits that make no byte.
+fn bytes(digits: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(digits.len());
+    let (mut bits, mut count) = (0u16, 0);
+    for digit in digits {
+        bits = bits << 6 | u16::from(*digit);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count) as u8);
+        }
+    }
+    bytes
+}
+
 /// Where the run ends that goes on at `from`; a group starts at `group`, or at a multiple of four digits from it.
 fn run_end(text: &[u8], from: usize, group: usize, high: usize) -> usize {
-    (from..high).find(|at| !is_digit(text, *at, group)).unwrap_or(high.max(from))
+    let is_digit = |at: &usize| is_digit(text, *at, group, Script::Any);
+    (from..high).find(|at| !is_digit(at)).unwrap_or(high.max(from))
 }
 
 /// Where the run starts that goes on to `end`, where a group starts.
 fn run_start(text: &[u8], end: usize, low: usize) -> usize {
-    let mut start = end;
-    while start > low && is_digit(text, start - 1, end) {
-        start -= 1;
-    }
-    // The end of an escape is none of the digits.
-    match (start.checked_sub(1).map(|at| text[at]), &text[start..end]) {
+    let start = |script| {
+        let mut start = end;
+        while start > low && is_digit(text, start - 1, end, script) {
+            start -= 1;
+        }
+        after_escape(text, start..end)
+    };
+    // A name before the digits seldom has the length that makes groups of it.
+    let furthest = start(Script::Any);
+    if (end - furthest).is_multiple_of(4) { furthest } else { start(Script::Ascii) }
+}
+
+/// Where a run starts: the end of an escape is none of the digits.
+fn after_escape(text: &[u8], run: Range<usize>) -> usize {
+    let start = run.start;
+    match (start.checked_sub(1).map(|at| text[at]), &text[run]) {
         (Some(b'\\'), [b'n' | b'r' | b't', ..]) => start + 1,
         (Some(b'\\'), [b'u', b'0', b'0', b'0', b'A' | b'a' | b'D' | b'd', ..]) => start + 5,
         (Some(b'%'), [b'0', b'A', ..]) => start + 2,
@@ -298,6 +362,23 @@ mod tests {
         let text = format!("data_{}-x", encode(b"some text of thirty characters"));
         let (decoded, _) = decode(text.as_bytes(), 5, Extent::Whole);
         assert_eq!(decoded.unwrap().text, b"some text of thirty characters");
+    }
+
+    #[test]
+    fn digits_of_urls_stand_for_text_in_any_script() {
+        for text in ["?a — b?\n>ÿ", "„ä“ 'ö' …", "日本語>?", "🔑🗝~~?", "— — — —"]
+        {
+            for shift in ["", "x", "xy"] {
+                let text = format!("some text to begin with {shift}{text}{text}{text}");
+                let url = encode(text.as_bytes()).replace('+', "-").replace('/', "_");
+                let url = url.trim_end_matches('=');
+                for at in [0, url.len() / 8 * 4] {
+                    let (decoded, _) = decode(url.as_bytes(), at, Extent::Whole);
+                    let decoded = decoded.unwrap();
+                    assert_eq!(String::from_utf8_lossy(&decoded.text), text, "from {at}");
+                }
+            }
+        }
     }
 
     #[test]

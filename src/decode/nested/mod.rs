@@ -44,6 +44,11 @@ pub fn beside(at: usize) -> Range<usize> {
     at.saturating_sub(BESIDE)..at + BESIDE
 }
 
+/// The stretch after a run of digits around `at` that a soft break cuts: more such runs may follow in it.
+pub fn cut_run(text: &[u8], at: usize) -> Option<Range<usize>> {
+    quoted_printable::is_cut(text, at).then_some(at..at + LONGEST)
+}
+
 /// A sign that something may be wrapped at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hit {
@@ -126,8 +131,8 @@ impl Hit {
             _ => at,
         };
         let run = &text[at..];
-        if quoted_printable::is_cut(run) {
-            Some(Self { layer: Layer::QuotedPrintable, at, kind: Kind::UpTo(at + LONGEST) })
+        if let Some(cut) = cut_run(text, at) {
+            Some(Self { layer: Layer::QuotedPrintable, at, kind: Kind::UpTo(cut.end) })
         } else if base64::starts_well(run) {
             hit(Layer::Base64, at)
         } else if pairs::starts_well(run) {
@@ -141,6 +146,18 @@ impl Hit {
     pub fn stretch(&self) -> Option<Range<usize>> {
         let Kind::UpTo(end) = self.kind else { return None };
         Some(self.at..end)
+    }
+
+    /// Where what it is a sign of starts at the latest: before this offset.
+    pub fn end(&self) -> usize {
+        if let Kind::UpTo(end) = self.kind { end } else { self.at + 1 }
+    }
+
+    /// The part of it that is a sign of something in `stretch` of the text.
+    pub fn within(&self, stretch: &Range<usize>) -> Option<Self> {
+        let (at, end) = (self.at.max(stretch.start), self.end().min(stretch.end));
+        let kind = if let Kind::UpTo(_) = self.kind { Kind::UpTo(end) } else { self.kind };
+        (at < end).then_some(Self { at, kind, ..*self })
     }
 
     /// Whether it gives the whole of a run, or nothing.

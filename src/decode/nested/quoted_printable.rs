@@ -14,14 +14,20 @@ use crate::model::layer::Layer;
 const NARROWEST: usize = 70;
 const WIDEST: usize = 77;
 
-/// Whether a soft break follows on the run at the start of a text, where encoders put one: near column 76.
-pub(super) fn is_cut(text: &[u8]) -> bool {
+/// Whether a soft break follows on the run of a text that starts at `at`, where encoders put one: near column 76. The
+/// run goes on over the signs of URL-safe base64, to both sides.
+pub(super) fn is_cut(text: &[u8], at: usize) -> bool {
+    let is_digit = |byte: &&u8| is_digit64(**byte) || matches!(**byte, b'-' | b'_');
     // Nearly all runs end elsewhere, so the break is looked for before the digits.
-    let is_break = |at: &usize| text.get(*at) == Some(&b'=');
-    let Some(len) = (NARROWEST..=WIDEST).find(is_break) else { return false };
-    let (digits, after) = (&text[..len], &text[len + 1..]);
-    (after.starts_with(b"\n") || after.starts_with(b"\r\n"))
-        && digits.iter().all(|byte| is_digit64(*byte))
+    let ahead = &text[at..text.len().min(at + WIDEST + 1)];
+    let Some(len) = memchr::memchr(b'=', ahead) else { return false };
+    let after = &text[at + len + 1..];
+    let is_break = after.starts_with(b"\n") || after.starts_with(b"\r\n");
+    if !is_break || !ahead[..len].iter().all(|byte| is_digit(&byte)) {
+        return false;
+    }
+    let before = text[..at].iter().rev().take(WIDEST).take_while(is_digit).count();
+    (NARROWEST..=WIDEST).contains(&(before + len))
 }
 
 /// The values in a stretch of text that a soft break cuts, or that an escape stands before as only mails have it: an
@@ -79,6 +85,24 @@ fn byte(escape: &[u8]) -> Option<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runs_that_a_soft_break_cuts() {
+        for (before, run, after, expected) in [
+            ("", 75, "=\nk", true),
+            ("\n", 70, "=\r\n", true),
+            ("k-k_", 71, "=\n", true),
+            ("\n-", 40, "-kkkk_kkkkkkkkkkkkkkkkkkkkkkkkkkkkkk=\n", true),
+            ("", 60, "=\n", false),
+            ("k k", 60, "=\n", false),
+            ("", 75, "\n", false),
+            ("", 75, "==\n", false),
+            ("", 90, "=\n", false),
+        ] {
+            let text = format!("{before}{}{after}", "k".repeat(run));
+            assert_eq!(is_cut(text.as_bytes(), before.len()), expected, "{text}");
+        }
+    }
 
     #[test]
     fn breaks_and_signs() {
