@@ -110,7 +110,7 @@ floor="$(median rebuild_small)"
 echo "  inflating and rebuilding all objects alone $(milliseconds "$floor"): keylint takes $(ratio "$own" "$floor") times as long"
 for tool in gitleaks betterleaks; do
     if [[ -f "$scratch/times_$tool" ]]; then
-        echo "  $tool $(milliseconds "$(median "$tool")"): $(ratio "$(median "$tool")" "$own") times as long as keylint (wanted: at least 20), $(ratio "$(median "$tool")" "$floor") times as long as that"
+        echo "  $tool $(milliseconds "$(median "$tool")"): $(ratio "$(median "$tool")" "$own") times as long as keylint (wanted: at least 20), $(ratio "$(median "$tool")" "$floor") times as long as reading all objects"
     fi
 done
 

@@ -35,7 +35,7 @@ use self::candidate::{Candidate, Kind, Spot, Wrapping};
 use self::cells::Cells;
 use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
-pub use self::context::path::TELLING_PATHS;
+pub use self::context::path::{TELLING_PATHS, is_telling};
 use self::context::surroundings::Sections;
 use self::context::table::{self, Table};
 pub use self::detector::Detector;

@@ -14,14 +14,15 @@ use sha2::{Digest as _, Sha256};
 
 use super::members::{Place, Unpacking, depth_of};
 use super::worker::Thread;
+use crate::detect::is_telling;
 use crate::sources::Visitor;
-use crate::unpack::{Format, Source};
+use crate::unpack::{Broken, Budget, Format, Hit, Source};
 
 /// Larger archives are not held to look at them as a whole, in bytes.
 const LARGEST: usize = 4 << 20;
 
-/// Archives that are remembered of all files together: some 10 MB.
-const MOST: usize = 1 << 16;
+/// Archives that are remembered of all files together: 10 MB if each holds as many others as may be.
+const MOST: usize = 1 << 14;
 
 /// Archives that are remembered of one file.
 const MOST_OF_ONE: usize = 1 << 12;
@@ -51,6 +52,8 @@ struct Cost {
     unpacked: u64,
     /// Bytes that were charged to the budget.
     expanded: u64,
+    /// Bytes of memory that were taken from it at once.
+    held: u64,
 }
 
 /// Archives of files that were scanned before.
@@ -106,24 +109,36 @@ impl Thread<'_> {
         stream: &mut dyn Read,
         all: &mut Unpacking<'_>,
     ) {
-        let is_asked = place.is_inner() && !place.may_be_layer();
+        let budget = all.budget;
+        // Layers are looked at for what they hide, and where the name of a file makes more of what is in it, so may that
+        // of an archive. What comes close to a limit has to reach it where it would.
+        let is_asked = place.is_inner()
+            && !place.may_be_layer()
+            && !is_telling(place.origin.own_path())
+            && budget.expanded() + LARGEST as u64 <= budget.limits().total_size;
         let Some(clean) = self.scan.clean.filter(|_| is_asked) else {
             return self.unpack(format, place, Source::Stream(stream), all);
         };
         let mut bytes = Vec::new();
-        let failed = stream.take(LARGEST as u64 + 1).read_to_end(&mut bytes).err();
-        let held = all.budget.hold(bytes.len() as u64);
-        if failed.is_some() || bytes.len() > LARGEST || held.is_none() {
-            drop(held);
-            let mut whole = bytes.chain(Failing(failed)).chain(stream);
-            return self.unpack(format, place, Source::Stream(&mut whole), all);
+        if let Err(error) = stream.take(LARGEST as u64 + 1).read_to_end(&mut bytes) {
+            let broken = Again { hit: budget.withdraw_hit(), budget, broken: Broken::by(error) };
+            return self.unpack(format, place, Source::Stream(&mut bytes.chain(broken)), all);
+        }
+        if bytes.len() > LARGEST {
+            return self.unpack(format, place, Source::Stream(&mut bytes.chain(stream)), all);
         }
         let digest = Sha256::digest(&bytes).into();
         if self.passes_over(&digest, clean, depth_of(place, format), all) {
             return;
         }
+        let held_before = budget.held();
+        // Formats that are read from their beginning to their end would not have to be in memory.
+        let to_hold = if format.is_read_at_random() { bytes.len() as u64 } else { 0 };
+        let Some(_held) = budget.hold(to_hold) else {
+            return self.unpack(format, place, Source::Stream(&mut bytes.as_slice()), all);
+        };
         let around = mem::take(&mut all.clean.within);
-        let cost = self.unpack_measured(format, place, &bytes, all);
+        let cost = self.unpack_measured(format, place, &bytes, held_before, all);
         let within = mem::replace(&mut all.clean.within, around);
         match cost.filter(|_| within.len() <= MOST_WITHIN) {
             Some(cost) => {
@@ -145,12 +160,15 @@ impl Thread<'_> {
         all: &mut Unpacking<'_>,
     ) -> bool {
         let limit = self.scan.settings.archives.depth;
-        let is_near = |archive: &Arc<Archive>| depth + archive.cost.containers - 1 <= limit;
+        let room = all.budget.memory_left();
+        let is_near = |archive: &Arc<Archive>| {
+            depth + archive.cost.containers - 1 <= limit && archive.cost.held <= room
+        };
         let here = all.clean.known.get(digest).map(Arc::clone);
         let Some(archive) = here.or_else(|| clean.get(digest).filter(is_near)) else {
             return false;
         };
-        let Cost { containers, members, unpacked, expanded } = archive.cost;
+        let Cost { containers, members, unpacked, expanded, .. } = archive.cost;
         let is_granted = all.budget.spend(expanded);
         if is_granted {
             all.deepest = all.deepest.max(depth + containers - 1);
@@ -161,19 +179,23 @@ impl Thread<'_> {
         is_granted
     }
 
-    /// Unpacks an archive. If that went to its end without anything to tell: what it took.
+    /// Unpacks an archive. If that went to its end without anything to tell: what it took. `held` is what was held
+    /// before.
     fn unpack_measured(
         &mut self,
         format: Format,
         place: &Place,
         bytes: &[u8],
+        held: u64,
         all: &mut Unpacking<'_>,
     ) -> Option<Cost> {
         let depth = depth_of(place, format);
         let around = mem::replace(&mut all.deepest, depth);
         let (told, expanded) = (all.told, all.budget.expanded());
         let (members, unpacked) = (self.members, self.unpacked);
+        let most_held = all.budget.measure_held();
         self.unpack(format, place, Source::Bytes(bytes), all);
+        let held = all.budget.most_held(most_held) - held;
         let containers = all.deepest - depth + 1;
         all.deepest = all.deepest.max(around);
         // What is over a limit of the whole file ends without a word once it was said.
@@ -183,15 +205,24 @@ impl Thread<'_> {
             members: self.members - members,
             unpacked: self.unpacked - unpacked,
             expanded: all.budget.expanded() - expanded,
+            held,
         })
     }
 }
 
-/// Fails once, if it is to fail at all, and ends.
-struct Failing(Option<io::Error>);
+/// The end of a stream that has failed when it was read ahead. If it was for a limit, that is told where the end is
+/// reached, and not of what stands before.
+struct Again<'b> {
+    hit: Option<Hit>,
+    budget: &'b Budget,
+    broken: Broken,
+}
 
-impl Read for Failing {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
+impl Read for Again<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(hit) = self.hit.take() {
+            self.budget.put_back(hit);
+        }
+        self.broken.read(buffer)
     }
 }

@@ -62,8 +62,8 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     // A blob that could not be scanned whole is to be named by its path, too, and may be an excluded one.
     let unnamed = take_unnamed(&mut coverage);
     scan.add(coverage);
-    let named = unnamed.iter().filter_map(|problem| Some(named_by(problem)?.0));
-    let wanted: BTreeSet<ObjectId> = named.chain(suspects.iter().copied()).collect();
+    let nameless = unnamed.iter().filter_map(|problem| Some(named_by(problem)?.0));
+    let wanted: BTreeSet<ObjectId> = nameless.chain(suspects.iter().copied()).collect();
     if wanted.is_empty() || scan.is_cancelled() {
         for problem in unnamed {
             scan.problem(problem);
@@ -74,7 +74,7 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     log::debug!("history: read in {:.2?}", started.elapsed());
     let mut placed = history.places(lineage, &wanted, filter, scan);
     log::debug!("history: {} objects placed in {:.2?}", wanted.len(), started.elapsed());
-    for problem in unnamed {
+    for problem in &unnamed {
         say_where(problem, &placed, scan);
     }
     // The others were only to be named: under no name is there more in them.
@@ -117,14 +117,13 @@ fn named_by(problem: &Problem) -> Option<(ObjectId, &str)> {
     provisional(problem.path.as_deref()?)
 }
 
-/// Reports a problem with a blob at the first of its places; not at all if it has none that matters.
-fn say_where(problem: Problem, placed: &[Placed], scan: &Scan<'_>) {
-    let Some((object, within)) = named_by(&problem) else { return };
-    let of_it = placed.iter().filter(|place| place.object == object);
-    if let Some(place) = of_it.min_by_key(|place| place.order) {
+/// Reports a problem with a blob at each of its places; not at all if it has none that matters.
+fn say_where(problem: &Problem, placed: &[Placed], scan: &Scan<'_>) {
+    let Some((object, within)) = named_by(problem) else { return };
+    for place in placed.iter().filter(|place| place.object == object) {
         let mut path = place.origin.path().as_os_str().to_owned();
         path.push(within);
-        scan.problem(Problem { path: Some(path.into()), ..problem });
+        scan.problem(Problem { path: Some(path.into()), ..problem.clone() });
     }
 }
 

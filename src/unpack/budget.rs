@@ -40,6 +40,7 @@ pub struct Budget {
     started: Instant,
     expanded: Cell<u64>,
     held: Cell<u64>,
+    most_held: Cell<u64>,
     hit: RefCell<Option<Hit>>,
     /// Whether somebody was told that time or the total is used up.
     told: Cell<bool>,
@@ -65,6 +66,7 @@ impl Budget {
             started: Instant::now(),
             expanded: Cell::new(0),
             held: Cell::new(0),
+            most_held: Cell::new(0),
             hit: RefCell::new(None),
             told: Cell::new(false),
         }
@@ -91,6 +93,16 @@ impl Budget {
     pub fn take_hit(&self) -> Option<Hit> {
         let hit = self.hit.borrow_mut().take()?;
         Some(Hit { is_told: hit.is_final && self.told.replace(true), ..hit })
+    }
+
+    /// Takes the limit that was hit without having it told: whoever takes it puts it back.
+    pub fn withdraw_hit(&self) -> Option<Hit> {
+        self.hit.borrow_mut().take()
+    }
+
+    /// Has the limit told by whoever asks next.
+    pub fn put_back(&self, hit: Hit) {
+        self.hit.borrow_mut().get_or_insert(hit);
     }
 
     /// Whether the next member is not to be unpacked, because time or the total is used up: it may be that nothing was
@@ -152,12 +164,30 @@ impl Budget {
     pub fn hold(&self, bytes: u64) -> Option<Held<'_>> {
         let held = self.held.get().checked_add(bytes).filter(|held| *held <= self.limits.memory)?;
         self.held.set(held);
+        self.most_held.set(self.most_held.get().max(held));
         Some(Held { budget: self, bytes })
     }
 
     /// The bytes that [`Self::hold`] still has.
-    pub(super) fn memory_left(&self) -> u64 {
+    pub fn memory_left(&self) -> u64 {
         self.limits.memory - self.held.get()
+    }
+
+    /// The bytes of memory that are held.
+    pub fn held(&self) -> u64 {
+        self.held.get()
+    }
+
+    /// Begins to measure the most that is held at once; [`Self::most_held`] wants what this returns.
+    pub fn measure_held(&self) -> u64 {
+        self.most_held.replace(self.held.get())
+    }
+
+    /// The most that was held at once since it was measured.
+    pub fn most_held(&self, before: u64) -> u64 {
+        let most = self.most_held.get();
+        self.most_held.set(most.max(before));
+        most
     }
 
     fn charge(&self, bytes: u64) -> io::Result<()> {

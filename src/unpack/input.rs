@@ -152,12 +152,19 @@ pub(super) fn anywhere(
             sink.problem(None, ProblemKind::OverLimit, message);
             sink.own(0, &mut bytes.chain(stream));
         }
-        (Err(error), _) => sink.own(0, &mut bytes.chain(Broken(Some(error)))),
+        (Err(error), _) => sink.own(0, &mut bytes.chain(Broken::by(error))),
     }
 }
 
 /// The end of a stream that has failed.
-pub(super) struct Broken(pub(super) Option<io::Error>);
+pub struct Broken(Option<io::Error>);
+
+impl Broken {
+    /// The end at which a stream failed with `error`.
+    pub fn by(error: io::Error) -> Self {
+        Self(Some(error))
+    }
+}
 
 impl Read for Broken {
     fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

@@ -26,7 +26,7 @@ mod zip;
 use std::io::Read;
 
 pub use self::budget::{Budget, Hit, Limits, is_repeated};
-pub use self::input::Source;
+pub use self::input::{Broken, Source};
 use crate::model::coverage::ProblemKind;
 
 /// A kind of container.
@@ -91,6 +91,11 @@ impl Format {
             Self::Zstd => "zstd",
             Self::Lz4 => "lz4",
         }
+    }
+
+    /// Whether it has to be in a file or in memory to be read.
+    pub fn is_read_at_random(self) -> bool {
+        matches!(self, Self::Zip | Self::SevenZip)
     }
 }
 

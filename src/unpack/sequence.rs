@@ -179,7 +179,7 @@ impl Walk<'_> {
         let own = std::mem::take(&mut self.own);
         let offset = self.own_at;
         if let Some(error) = error {
-            let mut broken = own.chain(Broken(Some(error)));
+            let mut broken = own.chain(Broken::by(error));
             return self.sink.own(offset, &mut broken);
         }
         let is_over = self.input.has_failed()

@@ -11,8 +11,9 @@ use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
 use keylint::scan::{self, Input};
 use proptest::prelude::*;
+use rawzip::CompressionMethod;
 
-use crate::containers::{Wrap, tar};
+use crate::containers::{Wrap, tar, zip};
 
 /// Texts that there is nothing in, something in, and something in if they lie at a telling path.
 const TEXTS: [&str; 4] = [
@@ -83,8 +84,7 @@ struct Told {
     counts: [u64; 6],
 }
 
-/// Scans these files by themselves or together. To tell of comments that silence nothing, everything has to be
-/// unpacked.
+/// Scans these files in this order. To tell of comments that silence nothing, everything has to be unpacked.
 fn told(files: &[(usize, &[u8])], archives: Archives, in_full: bool) -> Told {
     let folder = tempfile::tempdir().unwrap();
     for (number, bytes) in files {
@@ -94,7 +94,10 @@ fn told(files: &[(usize, &[u8])], archives: Archives, in_full: bool) -> Told {
     settings.suppress.report_unused = in_full;
     settings.min_confidence = Confidence::Low;
     let detector = Detector::new(Arc::new(RuleSet::builtin().unwrap()));
-    let inputs = [Input::Path(folder.path().to_owned())];
+    let inputs: Vec<_> = files
+        .iter()
+        .map(|(number, _)| Input::Path(folder.path().join(number.to_string())))
+        .collect();
     let outcome = scan::run(&inputs, &settings, &detector, &AtomicBool::new(false)).unwrap();
     let base = folder.path().display().to_string();
     let findings = outcome.findings.iter().map(|found| {
@@ -127,6 +130,34 @@ fn what_a_path_could_make_more_of_is_unpacked_at_every_path() {
 }
 
 #[test]
+fn archives_at_telling_paths_are_always_unpacked() {
+    // Begins as other services' keys do, so nothing is said of paths.
+    let mut value = expand("{{aws-secret-access-key:3}}\n").0.into_bytes();
+    value[..3].copy_from_slice(b"6Lc");
+    let known = Wrap::Gzip.wrap("", &value);
+    let by = |name: &str| told(&[(0, &tar(&[(name, &known)]))], Archives::default(), false);
+    let alone = by("aws_secret_access_key.gz").findings.len();
+    let file = tar(&[("a.gz", &known), ("aws_secret_access_key.gz", &known)]);
+    assert_eq!((alone, told(&[(0, &file)], Archives::default(), false).findings.len()), (1, 1));
+}
+
+#[test]
+fn memory_that_is_not_there_is_named_whatever_is_known() {
+    let inner = Wrap::Zip.wrap("a", &vec![b'x'; 3000]);
+    let within = Wrap::Gzip.wrap("", &zip(&[("b", &inner)], CompressionMethod::STORE));
+    let outer = zip(&[("c.gz", &within), ("d", &[b'y'; 5000])], CompressionMethod::STORE);
+    let (near, far) = (tar(&[("x.gz", &within)]), tar(&[("y.zip", &outer)]));
+    // What holds it all takes more memory than it does by itself.
+    let needed = outer.len() as u64 + 100;
+    let archives = Archives { memory: needed, ..Archives::default() };
+    for files in [[(0, &near[..]), (1, &far)], [(1, &far), (0, &near)]] {
+        let told = told(&files, archives, false);
+        assert!(!told.problems.is_empty(), "{told:?}");
+        assert!(told.problems.iter().all(|problem| problem.contains("/1!y.zip")), "{told:?}");
+    }
+}
+
+#[test]
 fn what_is_too_deep_is_named_unless_the_same_was_unpacked_in_its_file() {
     let inner = Wrap::Zip.wrap("a", &Wrap::Zip.wrap("b", b"nothing"));
     let deep = Wrap::Zip.wrap("2", &Wrap::Zip.wrap("1", &inner));
@@ -134,8 +165,11 @@ fn what_is_too_deep_is_named_unless_the_same_was_unpacked_in_its_file() {
     assert_eq!(problems(&[(0, &tar(&[("0", &inner), ("3", &deep)]))]), [""; 0]);
     // What comes later is not known yet; and what lies in another file may be scanned before or after.
     assert_eq!(problems(&[(0, &tar(&[("3", &deep), ("4", &inner)]))]).len(), 1);
-    let problems = problems(&[(0, &tar(&[("0", &inner)])), (1, &tar(&[("3", &deep)]))]);
-    assert!(problems.len() == 1 && problems[0].contains("1!3!2!1!a"), "{problems:?}");
+    let (known, deep) = (tar(&[("0", &inner)]), tar(&[("3", &deep)]));
+    for files in [[(0, &known[..]), (1, &deep)], [(1, &deep), (0, &known)]] {
+        let problems = problems(&files);
+        assert!(problems.len() == 1 && problems[0].contains("1!3!2!1!a"), "{problems:?}");
+    }
 }
 
 #[test]
@@ -178,6 +212,8 @@ proptest! {
         }
         // Nothing is known of other files that a report would show.
         let apart = files.iter().map(|file| told(&[*file], archives, false));
-        prop_assert_eq!(quick, apart.reduce(together).unwrap());
+        prop_assert_eq!(&quick, &apart.reduce(together).unwrap());
+        let reversed: Vec<_> = files.iter().rev().copied().collect();
+        prop_assert_eq!(quick, told(&reversed, archives, false));
     }
 }

@@ -38,6 +38,12 @@ pub(crate) fn name_of_secret(path: &Path) -> Option<Name> {
     (name.role == Role::Secret && name.strength == Strength::Aws).then_some(name)
 }
 
+/// Whether a path, or what a compressed file there holds, may make more of a content than there is without a path.
+pub fn is_telling(path: &Path) -> bool {
+    let content = path.with_extension("");
+    [path, &content].iter().any(|path| is_credential_file(path) || name_of_secret(path).is_some())
+}
+
 /// Whether the file is one that the console hands out for a root user.
 pub(crate) fn is_root_key_file(path: &Path) -> bool {
     name(&folded(path)).starts_with("rootkey")

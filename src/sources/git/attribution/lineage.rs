@@ -29,7 +29,7 @@ impl Said {
     }
 }
 
-/// All that commits and tags say, and the references.
+/// All that commits and tags say, and the references: some 100 bytes a commit.
 #[derive(Default)]
 pub struct Lineage {
     pub(super) commits: Vec<Written>,

@@ -16,7 +16,7 @@ pub(super) struct Mapped {
     pack: Mmap,
     index: Mmap,
     frame: Frame,
-    /// Read when they are first asked for: whoever reads all of a pack does so again and again.
+    /// Read when they are first asked for: whoever reads all of a pack does so again. They take 44 bytes an object.
     families: OnceLock<Families>,
 }
 
