@@ -130,7 +130,7 @@ impl Hit {
             Some(b'%') => at + 2,
             _ => at,
         };
-        let run = &text[at..];
+        let run = text.get(at..)?;
         if let Some(cut) = cut_run(text, at) {
             Some(Self { layer: Layer::QuotedPrintable, at, kind: Kind::UpTo(cut.end) })
         } else if base64::starts_well(run) {
