@@ -76,6 +76,9 @@ enum Act {
 /// The layers of one image, the lowest first, by name.
 pub type Order = Vec<Vec<u8>>;
 
+/// Gives manifests by their names, or whatever has these.
+pub type Manifests<'r, 'm> = &'r dyn Fn(&[u8]) -> Option<Cow<'m, [u8]>>;
+
 /// What something that may be an image shows as it is read.
 #[derive(Debug, Default)]
 pub struct Image {
@@ -212,7 +215,7 @@ pub fn above<'o>(orders: &'o [Order], layer: &[u8]) -> Vec<&'o [Vec<u8>]> {
 
 /// The layers of each image that manifests list, which `read` gives by their names: each at most once. What is no
 /// manifest lists none, and nothing is said where there are too many.
-pub fn orders<'m>(read: &dyn Fn(&[u8]) -> Option<Cow<'m, [u8]>>) -> Vec<Order> {
+pub fn orders(read: Manifests<'_, '_>) -> Vec<Order> {
     let saved = parsed::<Vec<Saved>>(read, SAVED).unwrap_or_default();
     if saved.len() > MOST_IMAGES {
         return Vec::new();
@@ -241,10 +244,7 @@ pub fn orders<'m>(read: &dyn Fn(&[u8]) -> Option<Cow<'m, [u8]>>) -> Vec<Order> {
 }
 
 /// What the manifest of this name says, if it is one.
-fn parsed<'m, T: DeserializeOwned>(
-    read: &dyn Fn(&[u8]) -> Option<Cow<'m, [u8]>>,
-    name: &[u8],
-) -> Option<T> {
+fn parsed<T: DeserializeOwned>(read: Manifests<'_, '_>, name: &[u8]) -> Option<T> {
     serde_json::from_slice(&read(name)?).ok()
 }
 
