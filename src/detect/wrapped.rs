@@ -96,6 +96,27 @@ impl<'f> Frame<'f> {
     }
 }
 
+/// How far each of `hits` and those before it reach.
+fn reaches(hits: &[Hit]) -> Vec<usize> {
+    let reach = hits.iter().scan(0, |reach: &mut usize, hit| {
+        *reach = hit.end().max(*reach);
+        Some(*reach)
+    });
+    reach.collect()
+}
+
+/// The parts of `hits`, which are sorted and reach so far, that are signs of something in `stretch`.
+fn within<'h>(
+    hits: &'h [Hit],
+    reaches: &[usize],
+    stretch: &'h Range<usize>,
+) -> impl Iterator<Item = Hit> + 'h {
+    // A hit may reach further than those behind it.
+    let first = reaches.partition_point(|reach| *reach <= stretch.start);
+    let here = hits[first..].iter().take_while(|hit| hit.at < stretch.end);
+    here.filter_map(|hit| hit.within(stretch))
+}
+
 /// A pair of candidates, the earlier one first.
 type Pair = (Spot, Spot);
 
@@ -177,11 +198,9 @@ impl Explorer<'_> {
         let mut ids = Vec::new();
         for hits in hits.chunk_by(|one, other| one.layer == other.layer) {
             let layer = hits[0].layer;
+            let reaches = reaches(hits);
             for stretch in frame.stretches(layer) {
-                let first = hits.partition_point(|hit| hit.end() <= stretch.start);
-                let here = hits[first..].iter().take_while(|hit| hit.at < stretch.end);
-                let hits = here.filter_map(|hit| hit.within(&stretch));
-                let values = self.values(frame, hits);
+                let values = self.values(frame, within(hits, &reaches, &stretch));
                 let is_near =
                     |one: &Decoded, next: &Decoded| next.range.start <= one.range.end + 2 * REGION;
                 for here in values.chunk_by(is_near) {
@@ -394,5 +413,26 @@ impl Explorer<'_> {
         let at = frame.place(&run.range);
         let ahead = at.outer.saturating_sub(self.core_start);
         near::is_near_in_view(ids, at) || self.passed.is_near_within(&frame.layers, ahead)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hit_that_reaches_further_than_those_behind_it_is_met() {
+        // Hits of two kinds of stretch; those of one kind are asked for at a time.
+        let of = |stretch| Hit::in_pieces(vec![stretch]);
+        let mut hits = [of(0..100), of(10..20), of(30..40), of(60..70)].concat();
+        hits.sort_unstable();
+        for hits in hits.chunk_by(|one, other| one.layer == other.layer) {
+            let starts = |stretch: Range<usize>| -> Vec<usize> {
+                within(hits, &reaches(hits), &stretch).map(|hit| hit.at).collect()
+            };
+            assert_eq!(starts(50..65), [50, 60]);
+            assert_eq!(starts(80..90), [80]);
+            assert!(starts(100..110).is_empty());
+        }
     }
 }

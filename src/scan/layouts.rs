@@ -3,33 +3,65 @@
 //! The walk meets layers as files of their own, in any order. Which lies on which stands in other files, and is looked
 //! up after the scan, for findings in what is called as layers are: a tree without them pays nothing for it.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{self, Read, Seek};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Scan;
 use super::members::limits;
+use crate::config::settings::Settings;
 use crate::model::blob::Origin;
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Evidence, Finding};
-use crate::sources::{Visitor, beside};
-use crate::unpack::image::{self, Image, Manifests};
+use crate::sources::beside;
+use crate::sources::filter::Filter;
+use crate::unpack::image::{self, Image};
 use crate::unpack::{self, Budget, Format, Sink, Source};
 
-/// Says of `findings` in layers of images what comes of the file by a later layer.
-pub(super) fn label_hidden<'f>(findings: impl Iterator<Item = &'f mut Finding>, scan: &Scan<'_>) {
+/// Bytes that are read past before it is asked whether to go on.
+const SKIPPED: u64 = 1 << 20;
+
+/// What was scanned: nothing else is read here.
+pub(super) struct Tree<'t> {
+    /// The paths that were given.
+    pub(super) paths: &'t [PathBuf],
+    pub(super) filter: &'t Filter,
+    pub(super) settings: &'t Settings,
+    pub(super) interrupted: &'t AtomicBool,
+}
+
+/// Says of `findings` in layers of images what comes of the file by a later layer. Whatever is in the way costs a
+/// finding its note and nothing else; of that only failures of keylint itself are returned.
+pub(super) fn label_hidden<'f>(
+    findings: impl Iterator<Item = &'f mut Finding>,
+    tree: &Tree<'_>,
+) -> Vec<Problem> {
     let mut layouts: BTreeMap<PathBuf, Vec<(Layered, &mut Finding)>> = BTreeMap::new();
     for finding in findings {
         if let Some((root, layered)) = layered(&finding.origin) {
             layouts.entry(root).or_default().push((layered, finding));
         }
     }
+    if layouts.is_empty() {
+        return Vec::new();
+    }
+    let given: Vec<PathBuf> =
+        tree.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let mut failed = Vec::new();
     for (root, found) in layouts {
-        if !scan.is_cancelled() {
-            Layout { root: &root, scan }.label(found);
+        let labelled = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(layout) = Layout::within(&given, &root, tree) {
+                layout.label(found);
+            }
+        }));
+        if labelled.is_err() {
+            let message = "keylint failed on the image in it; please report it as a bug".to_owned();
+            failed.push(Problem { path: Some(root), kind: ProblemKind::Internal, message });
         }
     }
+    failed
 }
 
 /// A file in a layer of an image.
@@ -55,136 +87,125 @@ fn layered(origin: &Origin) -> Option<(PathBuf, Layered)> {
 
 /// A directory that may hold an image.
 struct Layout<'l> {
-    root: &'l Path,
-    scan: &'l Scan<'l>,
+    /// Without links.
+    root: PathBuf,
+    /// The directory that was given and that it lies in, without links.
+    given: &'l Path,
+    tree: &'l Tree<'l>,
+    /// What all that is read for it may cost.
+    budget: Budget,
 }
 
-impl Layout<'_> {
-    fn label(&mut self, found: Vec<(Layered, &mut Finding)>) {
-        let orders = image::orders(self);
+impl<'l> Layout<'l> {
+    /// The layout at `root`, if that lies in what was `given`.
+    fn within(given: &'l [PathBuf], root: &Path, tree: &'l Tree<'l>) -> Option<Self> {
+        let root = if root.as_os_str().is_empty() { Path::new(".") } else { root };
+        let root = root.canonicalize().ok()?;
+        let given = given.iter().find(|given| root.starts_with(given))?;
+        let budget = Budget::new(limits(&tree.settings.archives));
+        Some(Self { root, given, tree, budget })
+    }
+
+    fn label(&self, mut found: Vec<(Layered, &mut Finding)>) {
+        let orders = image::orders(&|name| self.manifest(name).map(Into::into));
+        found.sort_by(|(one, _), (other, _)| one.layer.cmp(&other.layer));
+        let mut by_layer: Vec<_> =
+            found.chunk_by_mut(|(one, _), (other, _)| one.layer == other.layer).collect();
+        let above_all = by_layer.iter().flat_map(|found| image::above(&orders, &found[0].0.layer));
+        let wanted: BTreeSet<&[u8]> = above_all.flatten().map(Vec::as_slice).collect();
         let mut image = Image::default();
-        let mut above = BTreeMap::new();
-        for (Layered { layer, .. }, _) in &found {
-            above.entry(layer.clone()).or_insert_with(|| image.above(&orders, layer));
-        }
-        let wanted: BTreeSet<&[u8]> = above.values().flatten().copied().collect();
         for layer in wanted {
-            let read = self.read_layer(layer, &mut image);
-            if let Some((kind, message)) = read.unwrap_or_else(|error| Some(trouble(&error))) {
-                let message =
-                    format!("what it hides of the image's layers below is not known: {message}");
-                self.say(layer, kind, message);
+            self.read_layer(layer, &mut image);
+        }
+        for found in &mut by_layer {
+            let above = image::above(&orders, &found[0].0.layer);
+            for (Layered { path, .. }, finding) in found.iter_mut() {
+                if self.is_over() {
+                    return;
+                }
+                let fate = image.fate(&above, path);
+                finding.notes.extend(fate.map(|fate| Evidence::new(fate.describe())));
             }
         }
-        for (Layered { layer, path }, finding) in found {
-            let fate = image.fate(&above[&layer], &path);
-            finding.notes.extend(fate.map(|fate| Evidence::new(fate.describe())));
+    }
+
+    /// Whether nothing more is to be done for it.
+    fn is_over(&self) -> bool {
+        self.tree.interrupted.load(Ordering::Relaxed) || self.budget.is_spent()
+    }
+
+    /// Opens the file of this name, if a scan does.
+    fn open(&self, name: &[u8]) -> Option<File> {
+        let Tree { filter, settings, .. } = self.tree;
+        let name = path_of(name)?;
+        let place = self.root.strip_prefix(self.given).ok()?.join(&name);
+        if filter.check_file(self.given, &place).is_some() {
+            return None;
         }
+        let file = beside::open(&self.root, &name, settings.follow).ok()?;
+        let size = file.metadata().ok()?.len();
+        settings.max_file_size.is_none_or(|most| size <= most).then_some(file)
     }
 
-    fn open(&self, name: &[u8]) -> io::Result<std::fs::File> {
-        beside::open(self.root, &path_of(name), self.scan.settings.follow)
+    fn manifest(&self, name: &[u8]) -> Option<Vec<u8>> {
+        if name == image::INDEX {
+            // What other programs call by this name is no list of images.
+            self.open(b"oci-layout")?;
+        }
+        let limit = image::LARGEST_MANIFEST as u64;
+        let mut json = Vec::new();
+        self.open(name)?.take(limit + 1).read_to_end(&mut json).ok()?;
+        (json.len() as u64 <= limit).then_some(json)
     }
 
-    fn say(&self, name: &[u8], kind: ProblemKind, message: String) {
-        let path = Some(self.root.join(path_of(name)));
-        self.scan.problem(Problem { path, kind, message });
-    }
-
-    /// Takes the names of what is in a layer; returns what was in the way.
-    fn read_layer(&self, layer: &[u8], image: &mut Image) -> io::Result<Option<Trouble>> {
+    /// Takes the names of what is in a layer, as far as it can be read.
+    fn read_layer(&self, layer: &[u8], image: &mut Image) -> Option<()> {
+        if self.is_over() {
+            return None;
+        }
         let mut file = self.open(layer)?;
         let mut head = Vec::new();
-        (&mut file).take(unpack::SNIFF_LEN as u64).read_to_end(&mut head)?;
-        file.rewind()?;
-        let budget = &Budget::new(limits(&self.scan.settings.archives));
-        let stop = &|| self.scan.is_cancelled();
-        let mut names = Names { layer, image, budget, stop, is_content: false, trouble: None };
+        (&mut file).take(unpack::SNIFF_LEN as u64).read_to_end(&mut head).ok()?;
+        file.rewind().ok()?;
+        let mut names = Names { layer, image, layout: self, is_content: false };
         names.take(&head, Source::Seekable(&mut file));
-        Ok(names.trouble)
+        Some(())
     }
 }
 
-impl Manifests for Layout<'_> {
-    fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
-        let mut json = Vec::new();
-        let limit = image::LARGEST_MANIFEST as u64;
-        let read = self.open(name).and_then(|file| file.take(limit + 1).read_to_end(&mut json));
-        match read {
-            Ok(_) if json.len() as u64 <= limit => return Some(json.into()),
-            Ok(_) => {
-                let message = format!("larger than {limit} bytes: not read as a list of layers");
-                self.say(name, ProblemKind::OverLimit, message);
-            }
-            // Images of some of the platforms in a list are often all that there is.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                let message = format!("not read as a list of an image's layers: {error}");
-                self.say(name, ProblemKind::Unreadable, message);
-            }
-        }
-        None
-    }
-
-    fn is_broken(&mut self, name: &[u8]) {
-        let message =
-            "no list of an image's layers: findings in them do not say if later layers hide them";
-        self.say(name, ProblemKind::Unreadable, message.to_owned());
-    }
-}
-
-/// Names in manifests are text, in which folders end with `/` wherever they are written.
-fn path_of(name: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(name).split('/').collect()
-}
-
-/// Why a layer was not read whole.
-type Trouble = (ProblemKind, String);
-
-fn trouble(error: &io::Error) -> Trouble {
-    let kind = match error.kind() {
-        io::ErrorKind::NotFound => ProblemKind::Missing,
-        _ => ProblemKind::Unreadable,
-    };
-    (kind, error.to_string())
+/// Where a name in a manifest leads, which is text with `/` wherever it is written. A file has one name only.
+fn path_of(name: &[u8]) -> Option<PathBuf> {
+    let name = std::str::from_utf8(name).ok()?;
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..");
+    name.split('/').all(is_plain).then(|| name.split('/').collect())
 }
 
 /// Takes the names of what a layer holds, and reads past the rest.
 struct Names<'n> {
     layer: &'n [u8],
     image: &'n mut Image,
-    budget: &'n Budget,
-    stop: &'n dyn Fn() -> bool,
+    layout: &'n Layout<'n>,
     /// Whether this is what a compressed layer holds.
     is_content: bool,
-    trouble: Option<Trouble>,
 }
 
 impl Names<'_> {
     /// Takes what `source` holds, which starts with `head`, if it is a layer, compressed or not.
     fn take(&mut self, head: &[u8], source: Source<'_>) {
+        let budget = &self.layout.budget;
         match unpack::sniff(head) {
             Some(format) if format.is_compression() && !self.is_content => {
-                unpack::unpack(format, source, self.budget, &mut Compressed(self));
+                unpack::unpack(format, source, budget, &mut Compressed(self));
             }
-            Some(Format::Tar) => unpack::unpack(Format::Tar, source, self.budget, self),
+            Some(Format::Tar) => unpack::unpack(Format::Tar, source, budget, self),
             // Then nothing that could be found in it has a path in the image.
             _ => {}
         }
     }
 
-    fn skip(&mut self, content: &mut dyn Read) {
-        if let Err(error) = io::copy(content, &mut io::sink()) {
-            self.failed(&error);
-        }
-    }
-
-    fn failed(&mut self, error: &io::Error) {
-        let trouble = match self.budget.take_hit() {
-            Some(hit) => (ProblemKind::OverLimit, hit.message),
-            None => trouble(error),
-        };
-        self.trouble.get_or_insert(trouble);
+    fn skip(&self, content: &mut dyn Read) {
+        let mut skip = || io::copy(&mut (&mut *content).take(SKIPPED), &mut io::sink());
+        while !self.is_cancelled() && skip().is_ok_and(|bytes| bytes > 0) {}
     }
 }
 
@@ -206,12 +227,10 @@ impl Sink for Names<'_> {
         self.skip(bytes);
     }
 
-    fn problem(&mut self, _name: Option<&[u8]>, kind: ProblemKind, message: String) {
-        self.trouble.get_or_insert((kind, message));
-    }
+    fn problem(&mut self, _name: Option<&[u8]>, _kind: ProblemKind, _message: String) {}
 
     fn is_cancelled(&self) -> bool {
-        (self.stop)()
+        self.layout.is_over()
     }
 }
 
@@ -221,8 +240,8 @@ struct Compressed<'c, 'n>(&'c mut Names<'n>);
 impl Sink for Compressed<'_, '_> {
     fn member(&mut self, _name: &[u8], content: &mut dyn Read) {
         let mut head = Vec::new();
-        if let Err(error) = content.take(unpack::SNIFF_LEN as u64).read_to_end(&mut head) {
-            return self.0.failed(&error);
+        if content.take(unpack::SNIFF_LEN as u64).read_to_end(&mut head).is_err() {
+            return;
         }
         self.0.is_content = true;
         self.0.take(&head, Source::Stream(&mut head.as_slice().chain(&mut *content)));
@@ -233,9 +252,7 @@ impl Sink for Compressed<'_, '_> {
         self.0.own(offset, bytes);
     }
 
-    fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String) {
-        self.0.problem(name, kind, message);
-    }
+    fn problem(&mut self, _name: Option<&[u8]>, _kind: ProblemKind, _message: String) {}
 
     fn is_cancelled(&self) -> bool {
         self.0.is_cancelled()
@@ -247,6 +264,14 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+
+    #[test]
+    fn a_file_has_one_name() {
+        assert_eq!(path_of(b"1/layer.tar").unwrap(), Path::new("1/layer.tar"));
+        for name in ["", "/1", "1/", "1//2", "./1", "1/.", "../1", "1/../2"] {
+            assert_eq!(path_of(name.as_bytes()), None, "{name}");
+        }
+    }
 
     #[test]
     fn layers_are_known_by_what_they_are_called() {

@@ -1,6 +1,6 @@
 //! Archives in the pipeline: their members go the way of files, with an origin that says what they are members of.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -78,22 +78,26 @@ impl<'b> Unpacking<'b> {
     }
 
     /// Says of findings in layers of an image what comes of the file by a later layer.
-    pub(super) fn label_hidden(&mut self) {
+    pub(super) fn label_hidden(&mut self, stop: &dyn Fn() -> bool) {
         if !self.image.has_layers() || self.held.is_empty() {
             return;
         }
         let orders = self.image.orders();
-        let mut above = HashMap::new();
-        for Judged { finding, .. } in &mut self.held {
-            let names = finding.origin.names();
-            let [layer, path, ..] = &names[..] else { continue };
-            let layer = layer.as_os_str().as_encoded_bytes();
-            let path = path.as_os_str().as_encoded_bytes();
-            if !above.contains_key(layer) {
-                above.insert(layer.to_vec(), self.image.above(&orders, layer));
+        let layer = |judged: &Judged| {
+            judged.finding.origin.names().first().map(|name| name.as_os_str().to_owned())
+        };
+        for held in self.held.chunk_by_mut(|one, other| layer(one) == layer(other)) {
+            let Some(layer) = layer(&held[0]) else { continue };
+            let above = image::above(&orders, layer.as_encoded_bytes());
+            for Judged { finding, .. } in held {
+                if self.budget.is_spent() || stop() {
+                    return;
+                }
+                let names = finding.origin.names();
+                let [_, path, ..] = names[..] else { continue };
+                let fate = self.image.fate(&above, path.as_os_str().as_encoded_bytes());
+                finding.notes.extend(fate.map(|fate| Evidence::new(fate.describe())));
             }
-            let fate = self.image.fate(&above[layer], path);
-            finding.notes.extend(fate.map(|fate| Evidence::new(fate.describe())));
         }
     }
 }

@@ -17,7 +17,7 @@ mod worker;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use self::adjust::adjust;
@@ -159,7 +159,7 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
     let Scan { settings, interrupted, .. } = scan;
     let excludes =
         settings.exclude.iter().map(|exclude| (exclude.glob.as_str(), exclude.base.as_path()));
-    let filter = Filter::new(excludes, settings.hidden)?;
+    let filter = Arc::new(Filter::new(excludes, settings.hidden)?);
     let started = Instant::now();
     let comments = Search::new(settings.suppress.inline, settings.suppress.foreign);
     // Of what silenced nothing every comment is told, in archives, too.
@@ -196,10 +196,11 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
         max_file_size: settings.max_file_size,
     };
     if !paths.is_empty() {
-        walk::push(&paths, &options, filter, &scan);
+        walk::push(&paths, &options, Arc::clone(&filter), &scan);
     }
-    scan.label_hidden();
     let mut ledger = scan.into_ledger();
+    let tree = layouts::Tree { paths: &paths, filter: &filter, settings, interrupted };
+    ledger.label_hidden(&tree);
     if interrupted.load(Ordering::Relaxed) {
         let message = "interrupted: what was not reached was not scanned".to_owned();
         ledger.coverage.problems.push(Problem {
@@ -264,6 +265,13 @@ impl Ledger {
             Class::Leak => self.coverage.below_confidence += 1,
         }
     }
+
+    /// Says of findings in images that lie in the tree as directories what comes of the file by a later layer.
+    fn label_hidden(&mut self, tree: &layouts::Tree<'_>) {
+        let silenced = self.silenced.iter_mut().map(|silenced| &mut silenced.finding);
+        let failed = layouts::label_hidden(self.findings.iter_mut().chain(silenced), tree);
+        self.coverage.problems.extend(failed);
+    }
 }
 
 struct Scan<'s> {
@@ -326,19 +334,6 @@ impl<'s> Scan<'s> {
                 }
             }
         });
-    }
-
-    /// Says of findings in images that lie in the tree as directories what comes of the file by a later layer.
-    fn label_hidden(&self) {
-        let mut kept = (Vec::new(), Vec::new());
-        let swap = |ledger: &mut Ledger, kept: &mut (Vec<Finding>, Vec<Silenced>)| {
-            std::mem::swap(&mut ledger.findings, &mut kept.0);
-            std::mem::swap(&mut ledger.silenced, &mut kept.1);
-        };
-        self.with_ledger(|ledger| swap(ledger, &mut kept));
-        let silenced = kept.1.iter_mut().map(|silenced| &mut silenced.finding);
-        layouts::label_hidden(kept.0.iter_mut().chain(silenced), self);
-        self.with_ledger(|ledger| swap(ledger, &mut kept));
     }
 
     /// Whether a finding is of the class and confidence that was asked for; others are only counted.

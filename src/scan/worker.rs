@@ -67,7 +67,7 @@ impl Worker for Thread<'_> {
         }
         self.files += u64::from(is_file && (read.bytes > 0 || read.failed.is_none()));
         self.bytes += read.bytes;
-        all.label_hidden();
+        all.label_hidden(&|| self.scan.is_cancelled());
         self.scan.keep(all.held);
         read.bytes
     }

@@ -22,7 +22,13 @@ pub fn open(folder: &Path, name: &Path, follow: bool) -> io::Result<File> {
         }
         is_file = metadata.is_file();
     }
-    if is_file { File::open(path) } else { refused("not a regular file") }
+    // What is no file is not even opened: that alone would wait for the other end of a FIFO. What takes the file's place
+    // in the meantime is not read.
+    if !is_file {
+        return refused("not a regular file");
+    }
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { refused("not a regular file") }
 }
 
 #[cfg(test)]

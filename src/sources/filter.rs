@@ -61,7 +61,7 @@ impl Filter {
 
     /// Why the file at `path`, below `root` (both without links), is left out, if it is. Unlike entries met in a walk,
     /// it is held against the patterns together with the directories that it stands in.
-    pub(super) fn check_file(&self, root: &Path, path: &Path) -> Option<LeftOut> {
+    pub fn check_file(&self, root: &Path, path: &Path) -> Option<LeftOut> {
         let is_hidden = |part: &OsStr| part.as_encoded_bytes().starts_with(b".");
         if !self.hidden && path.iter().any(is_hidden) {
             return Some(LeftOut::Hidden);

@@ -33,7 +33,7 @@ pub struct Options {
 ///
 /// Paths given are always opened, whatever the filter and ignore files say, and whatever they are: a FIFO that is named
 /// is read. Below a directory, special files and (unless followed) symbolic links are left out and counted.
-pub fn push(paths: &[PathBuf], options: &Options, filter: Filter, visitor: &dyn Visitor) {
+pub fn push(paths: &[PathBuf], options: &Options, filter: Arc<Filter>, visitor: &dyn Visitor) {
     let existing: Vec<&PathBuf> = paths.iter().filter(|path| exists(path, visitor)).collect();
     let Some((first, rest)) = existing.split_first() else { return };
     let mut builder = WalkBuilder::new(first);

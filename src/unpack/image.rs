@@ -6,7 +6,7 @@
 //! and whatever has its path overwrites it. What was hidden still is in the image, for whoever has it.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Read};
 
@@ -29,8 +29,11 @@ const MOST_KEPT: usize = 32 << 20;
 /// What an entry of a layer is counted as: a hash, and the room around it in a set.
 const ENTRY: usize = 16;
 
-/// Layers that all manifests list together which are looked at. One image has at most 127: no kernel mounts more.
-const MOST_LAYERS: usize = 1 << 16;
+/// Layers of an image. One that runs has at most 127: no kernel mounts more.
+const MOST_LAYERS: usize = 128;
+
+/// Images, or manifests, that are listed beside each other. Of more, nothing is said.
+const MOST_IMAGES: usize = 64;
 
 /// Hexadecimal digits of a digest, at least.
 const SHORTEST_DIGEST: usize = 32;
@@ -72,6 +75,9 @@ enum Act {
 
 /// The layers of one image, the lowest first, by name.
 pub type Order = Vec<Vec<u8>>;
+
+/// Gives manifests by their names, or whatever has these.
+pub type Manifests<'r, 'm> = &'r dyn Fn(&[u8]) -> Option<Cow<'m, [u8]>>;
 
 /// What something that may be an image shows as it is read.
 #[derive(Debug, Default)]
@@ -165,24 +171,11 @@ impl Image {
 
     /// The layers of each image, as the manifests that were taken say.
     pub fn orders(&self) -> Vec<Order> {
-        orders(&mut &*self)
+        orders(&|name| self.manifests.get(name).map(|json| Cow::from(&json[..])))
     }
 
-    /// The layers that lie on `layer` in one of `orders`.
-    pub fn above<'o>(&self, orders: &'o [Order], layer: &[u8]) -> BTreeSet<&'o [u8]> {
-        let layer = normal(layer);
-        let mut above = BTreeSet::new();
-        for order in orders {
-            // A layer that is listed twice is there where it lies on top.
-            if let Some(at) = order.iter().rposition(|name| name == layer) {
-                above.extend(order[at + 1..].iter().map(Vec::as_slice));
-            }
-        }
-        above
-    }
-
-    /// What comes of the file at `path` in a layer by those `above` it.
-    pub fn fate(&self, above: &BTreeSet<&[u8]>, path: &[u8]) -> Option<Fate> {
+    /// What comes of the file at `path` in a layer by those [`above`] it: the least that comes of it in an image.
+    pub fn fate(&self, above: &[&[Vec<u8>]], path: &[u8]) -> Option<Fate> {
         let path = normal(path);
         let ends = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
         let folders = ends.map(|end| &path[..end]);
@@ -193,79 +186,66 @@ impl Image {
             deletes.extend([hidden_by(Act::Delete, folder), hidden_by(Act::Empty, folder)]);
             overwrites.push(hidden_by(Act::Fill, folder));
         }
-        let hides = |acts: &[u64]| {
-            let mut entries = above.iter().filter_map(|layer| self.layers.get(*layer));
+        let hides = |layers: &[Vec<u8>], acts: &[u64]| {
+            let mut entries = layers.iter().filter_map(|layer| self.layers.get(layer));
             entries.any(|entries| acts.iter().any(|act| entries.contains(act)))
         };
-        if hides(&deletes) {
-            Some(Fate::Deleted)
-        } else {
-            hides(&overwrites).then_some(Fate::Overwritten)
+        let mut least = None;
+        for layers in above {
+            let fate = if hides(layers, &deletes) {
+                Fate::Deleted
+            } else if hides(layers, &overwrites) {
+                Fate::Overwritten
+            } else {
+                return None;
+            };
+            least = Some(least.map_or(fate, |least| fate.min(least)));
         }
+        least
     }
 }
 
-/// Where manifests are read.
-pub trait Manifests {
-    /// The manifest of this name, or whatever has the name.
-    fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>>;
-
-    /// Takes the name of one that was read and is none.
-    fn is_broken(&mut self, _name: &[u8]) {}
+/// The layers that lie on `layer`, in each of the `orders` that has it.
+pub fn above<'o>(orders: &'o [Order], layer: &[u8]) -> Vec<&'o [Vec<u8>]> {
+    let layer = normal(layer);
+    // A layer that is listed twice is there where it lies on top.
+    let on_top = |order: &Order| order.iter().rposition(|name| name == layer);
+    orders.iter().filter_map(|order| on_top(order).map(|at| &order[at + 1..])).collect()
 }
 
-impl Manifests for &Image {
-    fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
-        self.manifests.get(name).map(|json| Cow::from(&json[..]))
+/// The layers of each image that manifests list, which `read` gives by their names: each at most once. What is no
+/// manifest lists none, and nothing is said where there are too many.
+pub fn orders(read: Manifests<'_, '_>) -> Vec<Order> {
+    let saved = parsed::<Vec<Saved>>(read, SAVED).unwrap_or_default();
+    if saved.len() > MOST_IMAGES {
+        return Vec::new();
     }
-}
-
-/// The layers of each image that `manifests` list.
-pub fn orders(manifests: &mut dyn Manifests) -> Vec<Order> {
-    let mut orders = Vec::new();
-    // What other programs call by this name is no list.
-    let is_list = |json: &[u8]| !json.trim_ascii_start().starts_with(b"{");
-    if let Some(saved) = parsed::<Vec<Saved>>(SAVED, manifests, is_list) {
-        orders.extend(saved.into_iter().map(|image| {
-            let layers = image.layers.iter().flatten();
-            layers.map(|layer| normal(layer.as_bytes()).to_vec()).collect::<Order>()
-        }));
-    }
-    let mut seen = BTreeSet::new();
-    let mut waiting: Vec<Manifest> = parsed(INDEX, manifests, |_| true).into_iter().collect();
-    while let Some(manifest) = waiting.pop() {
+    let mut orders: Vec<Order> = saved.iter().map(Saved::order).collect();
+    let mut names = vec![INDEX.to_vec()];
+    let mut next = 0;
+    while let Some(name) = names.get(next) {
+        next += 1;
+        let Some(manifest) = parsed::<Manifest>(read, name) else { continue };
         if manifest.is_image() {
-            orders.push(manifest.layers.iter().flatten().map(Descriptor::name).collect());
+            orders.push(manifest.order());
         }
         // An index may list indexes, one for each platform, and a hostile one itself.
-        for name in manifest.manifests.iter().flatten().map(Descriptor::name) {
-            if seen.insert(name.clone()) {
-                waiting.extend(parsed::<Manifest>(&name, manifests, |_| true));
+        for name in manifest.manifests.iter().flatten().filter_map(Descriptor::name) {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+            if names.len() > MOST_IMAGES {
+                return Vec::new();
             }
         }
     }
-    let mut listed = 0;
-    orders.retain(|order| {
-        listed += order.len();
-        listed <= MOST_LAYERS
-    });
+    orders.retain(|order| order.len() <= MOST_LAYERS);
     orders
 }
 
-/// What the manifest of this name says; it is broken if it says nothing, and `is_meant` to.
-fn parsed<T: DeserializeOwned>(
-    name: &[u8],
-    manifests: &mut dyn Manifests,
-    is_meant: impl Fn(&[u8]) -> bool,
-) -> Option<T> {
-    let json = manifests.read(name)?;
-    let parsed = serde_json::from_slice(&json).ok();
-    let is_broken = parsed.is_none() && is_meant(&json);
-    drop(json);
-    if is_broken {
-        manifests.is_broken(name);
-    }
-    parsed
+/// What the manifest of this name says, if it is one.
+fn parsed<T: DeserializeOwned>(read: Manifests<'_, '_>, name: &[u8]) -> Option<T> {
+    serde_json::from_slice(&read(name)?).ok()
 }
 
 /// A stream of which a copy is kept, unless it is too large for a manifest.
@@ -327,6 +307,13 @@ struct Saved {
     layers: Option<Vec<String>>,
 }
 
+impl Saved {
+    fn order(&self) -> Order {
+        let layers = self.layers.iter().flatten().take(MOST_LAYERS + 1);
+        layers.map(|layer| normal(layer.as_bytes()).to_vec()).collect()
+    }
+}
+
 /// An index or a manifest of the OCI image format.
 #[derive(Deserialize)]
 struct Manifest {
@@ -346,6 +333,11 @@ impl Manifest {
         let config = self.config.as_ref().map_or("", |config| config.media_type.as_str());
         self.layers.is_some() && (config.is_empty() || IMAGES.contains(&config))
     }
+
+    fn order(&self) -> Order {
+        let layers = self.layers.iter().flatten().filter_map(Descriptor::name);
+        layers.take(MOST_LAYERS + 1).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -357,9 +349,15 @@ struct Descriptor {
 }
 
 impl Descriptor {
-    /// Where the layout has what it describes.
-    fn name(&self) -> Vec<u8> {
-        format!("blobs/{}", self.digest.replacen(':', "/", 1)).into_bytes()
+    /// Where the layout has what it describes, by the one name that it has.
+    fn name(&self) -> Option<Vec<u8>> {
+        let (algorithm, digest) = self.digest.split_once(':')?;
+        let is_plain = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'z');
+        let is_algorithm = algorithm.bytes().next().is_some_and(is_plain)
+            && algorithm.bytes().all(|byte| is_plain(byte) || b"+._-".contains(&byte));
+        let is_digest = !digest.is_empty()
+            && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        (is_algorithm && is_digest).then(|| format!("blobs/{algorithm}/{digest}").into_bytes())
     }
 }
 
@@ -383,7 +381,7 @@ mod tests {
 
     fn fate(image: &Image, layer: &str, path: &str) -> Option<Fate> {
         let orders = image.orders();
-        image.fate(&image.above(&orders, layer.as_bytes()), path.as_bytes())
+        image.fate(&above(&orders, layer.as_bytes()), path.as_bytes())
     }
 
     #[test]
@@ -470,31 +468,100 @@ mod tests {
     }
 
     #[test]
-    fn manifests_that_are_none_are_named_and_the_others_read() {
-        struct Broken(Vec<Vec<u8>>);
-
-        impl Manifests for Broken {
-            fn read(&mut self, name: &[u8]) -> Option<Cow<'_, [u8]>> {
-                let json: &[u8] = match name {
-                    b"manifest.json" => br#"{"name": "a page that can be installed"}"#,
-                    b"index.json" => {
-                        br#"{"manifests": [{"digest": "sha256:aa"}, {"digest": "sha256:bb"}, {"digest": "x"}]}"#
-                    }
-                    b"blobs/sha256/aa" => br#"{"layers": 7}"#,
-                    b"blobs/sha256/bb" => br#"{"layers": [{"digest": "sha256:cc"}]}"#,
-                    _ => return None,
-                };
-                Some(json.into())
-            }
-
-            fn is_broken(&mut self, name: &[u8]) {
-                self.0.push(name.to_vec());
-            }
+    fn what_is_hidden_is_hidden_in_every_image_that_has_the_layer() {
+        let fate_of = |manifest: &str| {
+            let mut image = Image::default();
+            image.manifest(b"manifest.json", manifest.as_bytes().to_vec());
+            image.member(b"2", b".wh.keys");
+            image.member(b"3", b"keys");
+            fate(&image, "1", "keys")
+        };
+        let derived = r#"{"Layers": ["1", "2"]}"#;
+        for (base, expected) in [
+            (r#"{"Layers": ["1"]}"#, None),
+            (r#"{"Layers": ["1", "4"]}"#, None),
+            (r#"{"Layers": ["1", "3"]}"#, Some(Fate::Overwritten)),
+            (r#"{"Layers": ["1", "2", "3"]}"#, Some(Fate::Deleted)),
+            (r#"{"Layers": ["4"]}"#, Some(Fate::Deleted)),
+        ] {
+            assert_eq!(fate_of(&format!("[{derived}, {base}]")), expected, "{base}");
+            assert_eq!(fate_of(&format!("[{base}, {derived}]")), expected, "{base}");
         }
+    }
 
-        let mut manifests = Broken(Vec::new());
-        assert_eq!(orders(&mut manifests), [[b"blobs/sha256/cc"]]);
-        assert_eq!(manifests.0, [b"blobs/sha256/aa"]);
+    #[test]
+    fn images_of_more_layers_than_can_run_are_none() {
+        let orders_of = |layers: usize| {
+            let mut image = Image::default();
+            let layers = vec![r#""1""#; layers].join(", ");
+            image.manifest(b"manifest.json", format!(r#"[{{"Layers": [{layers}]}}]"#).into_bytes());
+            image.orders().len()
+        };
+        assert_eq!((orders_of(MOST_LAYERS), orders_of(MOST_LAYERS + 1)), (1, 0));
+    }
+
+    #[test]
+    fn each_manifest_is_read_once_and_by_one_name() {
+        let reads = std::cell::RefCell::new(Vec::new());
+        let index = [
+            "sha256:aa",
+            "sha256:/aa",
+            "sha256:./aa",
+            "sha256:aa/",
+            "sha256:../sha256/aa",
+            ".:sha256/aa",
+            "..:aa",
+            "sha256/aa",
+            "sha256:AA",
+            ":aa",
+            "sha256:",
+            "sha512:aa",
+        ]
+        .map(|digest| format!(r#"{{"digest": "{digest}"}}"#))
+        .join(", ");
+        let index = format!(r#"{{"manifests": [{index}]}}"#);
+        orders(&|name| {
+            reads.borrow_mut().push(String::from_utf8(name.to_vec()).unwrap());
+            Some(index.as_bytes().into())
+        });
+        let expected = ["manifest.json", "index.json", "blobs/sha256/aa", "blobs/sha512/aa"];
+        assert_eq!(*reads.borrow(), expected);
+    }
+
+    #[test]
+    fn nothing_is_said_where_there_are_more_images_than_are_read() {
+        let orders_of = |listed: usize| {
+            let reads = std::cell::Cell::new(0);
+            let index: Vec<String> =
+                (0..listed).map(|at| format!(r#"{{"digest": "sha256:{at:x}"}}"#)).collect();
+            let index = format!(r#"{{"manifests": [{}]}}"#, index.join(", "));
+            let orders = orders(&|name| {
+                reads.set(reads.get() + 1);
+                let layers = br#"{"layers": [{"digest": "sha256:cc"}]}"#;
+                Some(Cow::from(if name == INDEX { index.as_bytes() } else { layers }))
+            });
+            (orders.len(), reads.get())
+        };
+        let most = MOST_IMAGES - 1;
+        assert_eq!(orders_of(most), (most, MOST_IMAGES + 1));
+        assert_eq!(orders_of(100_000), (0, 2));
+    }
+
+    #[test]
+    fn what_is_no_manifest_is_passed_over() {
+        let orders = orders(&|name| {
+            let json: &[u8] = match name {
+                b"manifest.json" => br#"{"name": "a page that can be installed"}"#,
+                b"index.json" => {
+                    br#"{"manifests": [{"digest": "sha256:aa"}, {"digest": "sha256:bb"}, {"digest": "x"}]}"#
+                }
+                b"blobs/sha256/aa" => br#"{"layers": 7}"#,
+                b"blobs/sha256/bb" => br#"{"layers": [{"digest": "sha256:cc"}]}"#,
+                _ => return None,
+            };
+            Some(json.into())
+        });
+        assert_eq!(orders, [[b"blobs/sha256/cc"]]);
     }
 
     #[test]

@@ -273,9 +273,20 @@ fn dictionaries_are_bounded() {
         let outcome = scan(bytes, &Settings::default());
         assert_one(&outcome, "x!content", ProblemKind::OverLimit, "its dictionary is larger");
     }
-    let lzma = zip(&[("c.ini", &pair())], CompressionMethod::LZMA);
-    let outcome = scan(&lzma, &within(Archives { memory: 2000, ..Archives::default() }));
-    assert_one(&outcome, "x!c.ini", ProblemKind::OverLimit, "its dictionary is larger");
+    let mut lzma = zip(&[("c.ini", &pair())], CompressionMethod::LZMA);
+    let little = within(Archives { memory: 2000, ..Archives::default() });
+    assert_one(
+        &scan(&lzma, &little),
+        "x!c.ini",
+        ProblemKind::OverLimit,
+        "its dictionary is larger",
+    );
+    // A small member needs no large dictionary, whatever its properties say: 4 GiB.
+    let properties = lzma.windows(4).position(|at| at == [9, 20, 5, 0]).unwrap() + 4;
+    lzma[properties + 1..properties + 5].fill(0xff);
+    let outcome = scan(&lzma, &Settings::default());
+    assert!(outcome.coverage.is_complete(), "{:?}", outcome.coverage.problems);
+    assert_eq!(inside(&outcome), 1);
 }
 
 #[test]
