@@ -23,7 +23,7 @@ use crate::unpack::{self, Budget, Format, Sink, Source};
 /// Bytes that are read past before it is asked whether to go on.
 const SKIPPED: u64 = 1 << 20;
 
-/// What was scanned: nothing else is read here.
+/// What was scanned: nothing outside of it is read here.
 pub(super) struct Tree<'t> {
     /// The paths that were given.
     pub(super) paths: &'t [PathBuf],
@@ -47,8 +47,8 @@ pub(super) fn label_hidden<'f>(
     if layouts.is_empty() {
         return Vec::new();
     }
-    let given: Vec<PathBuf> =
-        tree.paths.iter().filter_map(|path| path.canonicalize().ok()).collect();
+    let folders = tree.paths.iter().filter(|path| path.is_dir());
+    let given: Vec<PathBuf> = folders.filter_map(|path| path.canonicalize().ok()).collect();
     let mut failed = Vec::new();
     for (root, found) in layouts {
         let labelled = catch_unwind(AssertUnwindSafe(|| {
