@@ -20,7 +20,8 @@ use crate::model::secret::Secret;
 use crate::model::silenced::Entry;
 use crate::sources::Visitor;
 use crate::sources::filter::Filter;
-use crate::sources::git::history::{History, Placed, provisional};
+use crate::sources::git::history::{History, Placed};
+use crate::sources::git::names::provisional;
 
 /// Takes the findings of blobs in place of the ledger.
 pub(super) trait Sink: Sync {

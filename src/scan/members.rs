@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::clean::CleanHere;
+use super::member_names::{content_name, path_of};
 use super::silence::Judged;
 use super::windows::Progress;
 use super::worker::Thread;
@@ -20,9 +20,6 @@ use crate::sources::Visitor;
 use crate::suppress::marks::MAX_MARKS;
 use crate::unpack::image::{self, Image};
 use crate::unpack::{self, Budget, Format, Limits, Sink, Source};
-
-/// Longer names of members are cut: they are shown, and held for each finding.
-const LONGEST_NAME: usize = 4 << 10;
 
 /// Problems of one kind with what one file holds that are named; the others are counted.
 const MOST_NAMED: u64 = 20;
@@ -386,60 +383,5 @@ impl Sink for Members<'_, '_, '_> {
 
     fn is_cancelled(&self) -> bool {
         self.thread.scan.is_cancelled()
-    }
-}
-
-/// What the content of a compressed file is called: as the file, without the ending that says that it is compressed.
-fn content_name(compressed: &Path) -> PathBuf {
-    const ENDINGS: [(&str, Option<&str>); 12] = [
-        ("gz", None),
-        ("bz2", None),
-        ("xz", None),
-        ("zst", None),
-        ("lz4", None),
-        ("tgz", Some("tar")),
-        ("tbz2", Some("tar")),
-        ("tbz", Some("tar")),
-        ("txz", Some("tar")),
-        ("tzst", Some("tar")),
-        ("svgz", Some("svg")),
-        ("Z", None),
-    ];
-    let ending =
-        compressed.extension().and_then(|ending| ENDINGS.iter().find(|(e, _)| ending == *e));
-    match (compressed.file_name(), ending) {
-        (Some(name), Some((_, becomes))) => Path::new(name).with_extension(becomes.unwrap_or("")),
-        _ => "content".into(),
-    }
-}
-
-/// The name of a member as a path, which is only ever shown and compared.
-#[cfg(unix)]
-fn path_of(name: &[u8]) -> PathBuf {
-    use std::os::unix::ffi::OsStrExt;
-    std::ffi::OsStr::from_bytes(&name[..name.len().min(LONGEST_NAME)]).into()
-}
-
-#[cfg(not(unix))]
-fn path_of(name: &[u8]) -> PathBuf {
-    String::from_utf8_lossy(&name[..name.len().min(LONGEST_NAME)]).into_owned().into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn contents_are_called_as_their_files() {
-        for (file, content) in [
-            ("a/main.tf.gz", "main.tf"),
-            ("b.tgz", "b.tar"),
-            ("credentials.xz", "credentials"),
-            ("noise", "content"),
-            ("<stdin>", "content"),
-            ("a.zip", "content"),
-        ] {
-            assert_eq!(content_name(Path::new(file)), Path::new(content), "{file}");
-        }
     }
 }

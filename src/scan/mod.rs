@@ -7,6 +7,7 @@ mod adjust;
 mod clean;
 mod history;
 mod layouts;
+mod member_names;
 mod members;
 pub mod places;
 pub mod silence;

@@ -14,7 +14,8 @@ use crate::model::coverage::Coverage;
 use crate::model::finding::{Class, Confidence, Fingerprint};
 use crate::model::history::Reach;
 use crate::sources::Visitor;
-use crate::sources::git::history::{History, Placed, provisional, provisional_path};
+use crate::sources::git::history::{History, Placed};
+use crate::sources::git::names::{provisional, provisional_path};
 
 /// Takes what is found in objects that are not known by a path yet.
 pub(super) struct Suspects {

@@ -5,15 +5,16 @@
 //! are asked about, their paths and commits.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use super::attribution::Lineage;
-use super::attribution::{Attribution, Place, Recorder, References, Said, Scope, Wanted, parse_id};
+use super::attribution::{Attribution, Place, Recorder, References, Said, Scope, Wanted};
 use super::missing::{self, Missing};
+use super::names::{SHORT, name, provisional_name};
 use super::objects::{Store, while_reading};
 use super::pack::{Id, Kind, Object};
 use super::range::named;
@@ -24,9 +25,6 @@ use crate::model::history::Reach;
 use crate::model::traces::{Inherited, Traces};
 use crate::sources::filter::Filter;
 use crate::sources::{Visitor, Worker, over_limit};
-
-/// Digits of an object id that people get to see.
-const SHORT: usize = 12;
 
 /// Above this part of all objects, reading them in the order of the packs is faster than one by one.
 const FEW: usize = 50;
@@ -374,37 +372,6 @@ fn scope(repository: &Repository, narrowing: &Narrowing) -> Result<Scope, GitErr
         scope.branch = commit(branch)?;
     }
     Ok(scope)
-}
-
-const PROVISIONAL: &str = "<object ";
-
-/// What an object is called until it is looked up where it stands.
-fn provisional_name(kind: Kind, id: ObjectId) -> PathBuf {
-    match kind {
-        Kind::Blob => provisional_path(id, ""),
-        _ => name(kind, id),
-    }
-}
-
-/// A path that [`provisional`] takes apart.
-pub fn provisional_path(id: ObjectId, rest: &str) -> PathBuf {
-    format!("{PROVISIONAL}{id}>{rest}").into()
-}
-
-/// The blob that a path names provisionally, and the rest of the path: within an archive.
-pub fn provisional(path: &Path) -> Option<(ObjectId, &str)> {
-    let (id, rest) = path.to_str()?.strip_prefix(PROVISIONAL)?.split_once('>')?;
-    Some((ObjectId(parse_id(id.as_bytes())?), rest))
-}
-
-/// What an object is called that stands nowhere.
-fn name(kind: Kind, id: ObjectId) -> PathBuf {
-    match kind {
-        Kind::Commit => format!("<message of commit {id:.SHORT$}>"),
-        Kind::Tag => format!("<message of tag {id:.SHORT$}>"),
-        Kind::Blob | Kind::Tree => format!("<blob {id:.SHORT$}>"),
-    }
-    .into()
 }
 
 /// What of an object is searched: a blob whole, of others the message.

@@ -7,6 +7,7 @@ pub mod history;
 mod index;
 mod inflate;
 mod missing;
+pub mod names;
 mod objects;
 mod pack;
 #[doc(hidden)]
