@@ -168,9 +168,10 @@ impl Thread<'_> {
         let Some(archive) = here.or_else(|| clean.get(digest).filter(is_near)) else {
             return false;
         };
-        let Cost { containers, members, unpacked, expanded, .. } = archive.cost;
+        let Cost { containers, members, unpacked, expanded, held } = archive.cost;
         let is_granted = all.budget.spend(expanded);
         if is_granted {
+            all.budget.pass_over_held(held);
             all.deepest = all.deepest.max(depth + containers - 1);
             all.clean.add(&archive);
             self.members += members;

@@ -183,6 +183,11 @@ impl Budget {
         self.most_held.replace(self.held.get())
     }
 
+    /// Measures what would have been held besides if it had been unpacked.
+    pub fn pass_over_held(&self, bytes: u64) {
+        self.most_held.set(self.most_held.get().max(self.held.get().saturating_add(bytes)));
+    }
+
     /// The most that was held at once since it was measured.
     pub fn most_held(&self, before: u64) -> u64 {
         let most = self.most_held.get();

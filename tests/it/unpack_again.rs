@@ -181,6 +181,22 @@ fn what_holds_something_is_found_wherever_it_lies() {
     assert_eq!(told.findings.len(), 6, "{told:?}");
 }
 
+#[test]
+fn memory_that_was_not_taken_again_counts() {
+    let inner = zip(&[("b", &[b'x'; 3000])], CompressionMethod::DEFLATE);
+    let within = Wrap::Gzip.wrap("", &zip(&[("b", &inner)], CompressionMethod::STORE));
+    let middle = zip(&[("c.gz", &within)], CompressionMethod::STORE);
+    let outer = zip(&[("m.zip", &middle), ("d", &[b'y'; 5000])], CompressionMethod::STORE);
+    let files = [tar(&[("x.gz", &within)]), tar(&[("m.zip", &middle)]), tar(&[("y.zip", &outer)])];
+    let files: Vec<_> = files.iter().map(Vec::as_slice).enumerate().collect();
+    let reversed: Vec<_> = files.iter().rev().copied().collect();
+    let memory = (outer.len() + middle.len()) as u64 + 50;
+    let archives = Archives { memory, depth: 8, ..Archives::default() };
+    let told = |files: &[(usize, &[u8])]| told(files, archives, false);
+    assert_eq!(told(&files), told(&reversed));
+    assert_eq!(told(&files).problems.len(), 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 48 } else { 512 }))]
 
