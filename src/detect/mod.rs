@@ -45,7 +45,6 @@ use self::matcher::{Found, Match};
 use self::merge::{Wrapped, merge};
 use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
-use self::signs::Sign;
 use self::wrapped::{Explorer, Frame};
 use crate::decode::nested::Hit;
 use crate::decode::text::View;
@@ -158,8 +157,7 @@ impl<'d> BlobScan<'d> {
         let is_kin = inherited.base.is_some() || inherited.own.is_some();
         let traces = is_kin.then(|| signs::traces(compiled, text, inherited.base)).flatten();
         let Some(traces) = traces else { return self.window(view, 0..text.len(), true) };
-        let signs = traces.0.iter().copied().map(Sign::of);
-        let found = matcher::matches_at(compiled, text, signs, |rule, message| {
+        let found = matcher::matches_at(compiled, text, signs::of(&traces), |rule, message| {
             self.broken.entry(rule).or_insert(message);
         });
         if let Some(own) = &mut inherited.own {

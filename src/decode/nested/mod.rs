@@ -22,7 +22,7 @@ use std::ops::Range;
 use self::base64::Extent;
 use self::map::Scale;
 pub use self::map::{Map, Source};
-pub use self::pieces::{PIECES, Piece};
+pub use self::pieces::{PIECES, Piece, REACH as REACH_OF_PIECE};
 use self::units::Notation;
 use crate::model::layer::Layer;
 
