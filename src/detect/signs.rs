@@ -63,9 +63,13 @@ pub(crate) fn of(traces: &Traces) -> impl Iterator<Item = (Sign, usize)> {
     traces.0.iter().filter(|trace| trace.sign & VAIN == 0).map(|trace| Sign::of(*trace))
 }
 
-/// How far from a sign's place a run that it is the sign of is looked at, in bytes: the run of a key, an escape that is
-/// glued to it, and what stands beside these.
+/// How far from a sign's place on a run that it is the sign of is looked at, in bytes: an escape that is glued to it, the
+/// run of a key, and what stands beside these.
 const REACH_OF_RUN: usize = 64;
+
+/// How far before a sign's place text decides whether it is one, in bytes: what is glued to a run, and what stands before
+/// that. Keywords depend on nothing before them.
+const REACH_BACK: usize = 16;
 
 /// Stretches between changes that are at most this long are looked at again, in bytes: each look by itself costs as
 /// much as one at two hundred bytes.
@@ -140,11 +144,11 @@ pub(crate) fn traces(
 
 /// That part of a copied stretch in which every sign lies whole, if it is worth its while.
 fn inner(copied: &Copied, reach: usize) -> Option<Copied> {
-    let len = copied.len.checked_sub(2 * reach).filter(|len| *len > TOO_SHORT)?;
-    Some(Copied { from: copied.from + reach, to: copied.to + reach, len })
+    let len = copied.len.checked_sub(REACH_BACK + reach).filter(|len| *len > TOO_SHORT)?;
+    Some(Copied { from: copied.from + REACH_BACK, to: copied.to + REACH_BACK, len })
 }
 
-/// Takes the signs in `region` of `text`. None of them reaches further than `reach`.
+/// Takes the signs in `region` of `text`. None of them reaches further on than `reach`.
 fn look_at(
     rules: &Compiled,
     text: &[u8],
@@ -155,7 +159,7 @@ fn look_at(
     if region.is_empty() {
         return;
     }
-    let low = region.start.saturating_sub(reach);
+    let low = region.start.saturating_sub(REACH_BACK);
     let high = text.len().min(region.end + reach);
     look(rules, &text[low..high], |sign, at| {
         // A run that is cut by the start of what is looked at starts there, before the region.
@@ -255,26 +259,50 @@ mod tests {
         }
     }
 
+    /// Asserts that a text that `inserted` makes of `base` at `change` has the same signs whether they are inherited or
+    /// not, and gives them.
+    fn changed(rules: &Compiled, base: &[u8], change: usize, inserted: &str) -> Traces {
+        let text = [&base[..change], inserted.as_bytes(), &base[change..]].concat();
+        let to = change + inserted.len();
+        let rest = Copied { from: change, to, len: base.len() - change };
+        let copies = [Copied { from: 0, to: 0, len: change }, rest];
+        let known = traces_of(rules, base, None);
+        let inherited = traces_of(rules, &text, Some((&known, &copies)));
+        assert_eq!(inherited, traces_of(rules, &text, None), "{inserted} at {change}");
+        inherited
+    }
+
+    #[test]
+    fn what_is_glued_to_a_run_is_seen_again_when_it_changes() {
+        let (rules, far) = (rules(), ". ".repeat(500));
+        let run = "kA+7".repeat(10);
+        for glue in ["\\u0022", "\\n", "\\x22", "%3D", "=3D", "[1;33m", "[133m", "\n+", "", "k"] {
+            let base = format!("{far}{glue}{run}{far}").into_bytes();
+            let mut others = 0;
+            for change in far.len() - 20..far.len() + 120 {
+                for inserted in ["k", ";", "\\", "%", "kkk kkk"] {
+                    others += u32::from(changed(&rules, &base, change, inserted).0.len() != 2);
+                }
+            }
+            assert!(others > 50, "{glue}: {others}");
+        }
+    }
+
     #[test]
     fn what_comes_of_a_name_is_seen_again_when_something_near_it_changes() {
         let rules = rules();
         let far = ". ".repeat(1000);
-        let mut changed = 0;
+        let mut others = 0;
         for (pad, inserted) in [(0, "join("), (60, "join("), (148, "join("), (148, "'"), (0, "b")] {
             let pad = "-".repeat(pad);
             let base = format!("{far}tAccessK{pad}a', 'b{far}").into_bytes();
-            let known = traces_of(&rules, &base, None);
+            let signs = of(&traces_of(&rules, &base, None)).count();
             for change in far.len() - 250..far.len() + 450 {
-                let text = [&base[..change], inserted.as_bytes(), &base[change..]].concat();
-                let to = change + inserted.len();
-                let rest = Copied { from: change, to, len: base.len() - change };
-                let copies = [Copied { from: 0, to: 0, len: change }, rest];
-                let inherited = traces_of(&rules, &text, Some((&known, &copies)));
-                assert_eq!(inherited, traces_of(&rules, &text, None), "{inserted} at {change}");
-                changed += u32::from(of(&inherited).count() != of(&known).count());
+                let text = changed(&rules, &base, change, inserted);
+                others += u32::from(of(&text).count() != signs);
             }
         }
-        assert!(changed > 100, "{changed}");
+        assert!(others > 100, "{others}");
     }
 
     /// Texts in which signs are frequent, and so are those that a neighbour makes longer, shorter or none.
