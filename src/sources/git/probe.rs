@@ -140,7 +140,7 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let pool = pool(threads);
     let (seen, apart) = (Mutex::default(), Mutex::default());
     let families = pool.install(|| Families::of(pack, index));
-    let linked = Pack::new(pack, index, &families);
+    let linked = Pack::new(pack, &families);
     let worker = || {
         |mut object: Object<'_, Vec<u8>>| {
             check_base(&mut object);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libdeflater::Decompressor;
 use rayon::ThreadPool;
 
-use super::family::Pack;
+use super::family::{Entry, Pack};
 use super::{Id, Kind, MAX_OBJECT, Object, PackError, STREAMED, delta};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
@@ -76,7 +76,7 @@ impl Pack<'_> {
             self.fail(*number, error, &mut failed);
         }
         let circle = PackError::Corrupt("it is, over others, a delta on itself");
-        let circles = self.circles().iter().map(|number| self.id(*number));
+        let circles = self.circles().iter().map(|number| self.entry(*number).id);
         failed.extend(circles.map(|id| Failed { id, error: circle.clone() }));
         failed
     }
@@ -84,11 +84,11 @@ impl Pack<'_> {
     /// The whole objects of wanted kinds: those with much work below them, most first, and all others as they lie.
     fn roots(&self, wanted: impl Fn(Kind) -> bool, threads: usize) -> (Vec<u32>, Vec<u32>) {
         let mut light: Vec<u32> = (0..self.len() as u32)
-            .filter(|number| self.node(*number).whole.is_some_and(&wanted))
+            .filter(|number| self.entry(*number).whole.is_some_and(&wanted))
             .collect();
         // Objects of one family are about as large as its root.
         let work =
-            |root: &u32| u64::from(self.family(*root)).saturating_mul(1 + self.node(*root).size);
+            |root: &u32| u64::from(self.family(*root)).saturating_mul(1 + self.entry(*root).size);
         let all = light.iter().map(work).fold(0, u64::saturating_add);
         let mut heavy = Vec::new();
         if threads > 1 {
@@ -102,7 +102,7 @@ impl Pack<'_> {
     fn fail(&self, number: u32, error: &PackError, failed: &mut Vec<Failed>) {
         let mut pending = vec![number];
         while let Some(number) = pending.pop() {
-            failed.push(Failed { id: self.id(number), error: error.clone() });
+            failed.push(Failed { id: self.entry(number).id, error: error.clone() });
             pending.extend(self.children(number));
         }
     }
@@ -150,7 +150,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
 
     /// Rebuilds the family below `root`, depth first.
     fn family(&mut self, root: u32, worker: &mut impl FnMut(Object<'_, N>)) {
-        let kind = self.pack.node(root).whole.expect("families hang below whole objects");
+        let kind = self.pack.entry(root).whole.expect("families hang below whole objects");
         if self.is_streamed(root, kind) {
             return self.stream(root, worker);
         }
@@ -171,9 +171,8 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     /// Rebuilds an entry, from the object that is held last, hands it over, and holds it if there are deltas on it.
     fn one(&mut self, number: u32, kind: Kind, worker: &mut impl FnMut(Object<'_, N>)) {
         let children = self.pack.children(number);
-        let id = self.pack.id(number);
-        let repeated = self.pack.index.is_repeated(self.pack.position(number));
-        let skipped = repeated || (self.skip)(&id);
+        let &Entry { id, is_repeated, .. } = self.pack.entry(number);
+        let skipped = is_repeated || (self.skip)(&id);
         let mut object = self.spare.pop().unwrap_or_default();
         let rebuilt =
             if skipped && children.is_empty() { Ok(()) } else { self.rebuild(number, &mut object) };
@@ -208,7 +207,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     /// Puts the object of an entry into a buffer.
     fn rebuild(&mut self, number: u32, object: &mut Vec<u8>) -> Result<(), PackError> {
         let body = self.pack.body(number)?;
-        let size = self.pack.node(number).size;
+        let size = self.pack.entry(number).size;
         let Some(base) = self.held.last() else {
             return inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, object);
         };
@@ -223,15 +222,13 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     /// Whether an object need not or cannot be in memory.
     fn is_streamed(&self, root: u32, kind: Kind) -> bool {
         let alone = self.pack.children(root).is_empty();
-        kind == Kind::Blob && self.pack.node(root).size > if alone { STREAMED } else { MAX_OBJECT }
+        kind == Kind::Blob && self.pack.entry(root).size > if alone { STREAMED } else { MAX_OBJECT }
     }
 
     /// Hands an object over as a stream; deltas on it cannot be rebuilt.
     fn stream(&mut self, root: u32, worker: &mut impl FnMut(Object<'_, N>)) {
-        let id = self.pack.id(root);
-        let size = self.pack.node(root).size;
-        let repeated = self.pack.index.is_repeated(self.pack.position(root));
-        let streamed = if repeated || (self.skip)(&id) {
+        let &Entry { id, size, is_repeated, .. } = self.pack.entry(root);
+        let streamed = if is_repeated || (self.skip)(&id) {
             Ok(())
         } else {
             self.pack.body(root).and_then(|body| stream(id, body, size, worker))
