@@ -244,7 +244,14 @@ impl<'a> Pack<'a> {
 
     /// The deflated bytes of an entry.
     pub(super) fn body(&self, number: u32) -> Result<&'a [u8], PackError> {
+        self.body_and_more(number).map(|(bytes, len)| &bytes[..len])
+    }
+
+    /// The deflated bytes of an entry, which are so many, and all that follow in the pack.
+    pub(super) fn body_and_more(&self, number: u32) -> Result<(&'a [u8], usize), PackError> {
         let (entry, next) = (self.entry(number), self.entry(number + 1));
-        Ok(&bytes(self.data, entry.offset, next.offset)?[usize::from(entry.header)..])
+        let header = usize::from(entry.header);
+        let len = bytes(self.data, entry.offset, next.offset)?.len() - header;
+        Ok((&self.data[entry.offset as usize + header..], len))
     }
 }

@@ -11,6 +11,7 @@ use super::family::{Entry, Pack};
 use super::{Id, Kind, MAX_OBJECT, Object, PackError, STREAMED, delta};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
+use crate::sources::git::buffer::Buffer;
 use crate::sources::git::inflate::{self, Inflating};
 
 /// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones.
@@ -113,13 +114,13 @@ struct Thread<'p, 'a, S, N> {
     pack: &'p Pack<'a>,
     skip: S,
     inflater: Decompressor,
-    delta: Vec<u8>,
+    delta: Buffer,
     copies: Vec<Copied>,
     /// Objects on which there are still deltas to rebuild, each a delta on the one before or further up.
     held: Vec<Held<'p, N>>,
     held_bytes: u64,
     /// Buffers for the next objects.
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Buffer>,
     /// How many objects were handed over or skipped.
     passed: usize,
     failed: Vec<Failed>,
@@ -127,7 +128,7 @@ struct Thread<'p, 'a, S, N> {
 
 /// An object and the deltas on it that come next.
 struct Held<'p, N> {
-    object: Vec<u8>,
+    object: Buffer,
     note: Option<N>,
     pending: &'p [u32],
 }
@@ -138,7 +139,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
             pack,
             skip,
             inflater: Decompressor::new(),
-            delta: Vec::new(),
+            delta: Buffer::default(),
             copies: Vec::new(),
             held: Vec::new(),
             held_bytes: 0,
@@ -162,9 +163,9 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
             self.one(child, kind, worker);
         }
         debug_assert_eq!(self.held_bytes, 0);
-        self.spare.retain(|buffer| buffer.capacity() <= KEPT);
-        if self.delta.capacity() > KEPT {
-            self.delta = Vec::new();
+        self.spare.retain(|buffer| buffer.size() <= KEPT);
+        if self.delta.size() > KEPT {
+            self.delta = Buffer::default();
         }
     }
 
@@ -205,13 +206,13 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     }
 
     /// Puts the object of an entry into a buffer.
-    fn rebuild(&mut self, number: u32, object: &mut Vec<u8>) -> Result<(), PackError> {
-        let body = self.pack.body(number)?;
+    fn rebuild(&mut self, number: u32, object: &mut Buffer) -> Result<(), PackError> {
+        let (body, len) = self.pack.body_and_more(number)?;
         let size = self.pack.entry(number).size;
         let Some(base) = self.held.last() else {
-            return inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, object);
+            return inflate::ending(&mut self.inflater, body, len, size, MAX_OBJECT, object);
         };
-        inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, &mut self.delta)?;
+        inflate::ending(&mut self.inflater, body, len, size, MAX_OBJECT, &mut self.delta)?;
         let (_, size, _) = delta::sizes(&self.delta)?;
         if size <= MAX_OBJECT && size > MAX_HELD.saturating_sub(self.held_bytes) {
             return Err(PackError::TooLargeTogether(size));
