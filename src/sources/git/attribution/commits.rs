@@ -69,12 +69,27 @@ pub(crate) fn parse_id(hex: &[u8]) -> Option<Id> {
     if hex.len() != 40 {
         return None;
     }
-    for (byte, digits) in id.iter_mut().zip(hex.chunks(2)) {
-        let digit = |digit: u8| (digit as char).to_digit(16);
-        *byte = (digit(digits[0])? * 16 + digit(digits[1])?) as u8;
+    let mut is_hex = true;
+    for (byte, digits) in id.iter_mut().zip(hex.as_chunks::<2>().0) {
+        let [first, second] = digits.map(|digit| VALUES[usize::from(digit)]);
+        is_hex &= first | second < 16;
+        *byte = first << 4 | second & 15;
     }
-    Some(id)
+    is_hex.then_some(id)
 }
+
+/// What each byte is worth as a digit of hex; more than 15 for what is none.
+const VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(value) = (byte as u8 as char).to_digit(16) {
+            values[byte] = value as u8;
+        }
+        byte += 1;
+    }
+    values
+};
 
 /// The seconds in `Name <address> SECONDS ZONE`.
 fn parse_time(line: &[u8]) -> Option<i64> {
@@ -108,7 +123,10 @@ impl Commits {
             ends.push(parents.len() as u32);
         }
         let mut by_tree: Vec<Number> = (0..written.len() as Number).collect();
-        by_tree.sort_by_key(|number| written[*number as usize].tree);
+        by_tree.sort_unstable_by(|one, other| {
+            let tree = |number: Number| &written[number as usize].tree;
+            tree(*one).cmp(tree(*other)).then(one.cmp(other))
+        });
         let (order, reach) = (Vec::new(), Vec::new());
         let mut commits = Self { written, parents, ends, order, reach, by_tree };
         commits.order = commits.in_order();
@@ -165,25 +183,39 @@ impl Commits {
     }
 
     fn in_order(&self) -> Vec<u32> {
-        let mut missing: Vec<u32> = Vec::with_capacity(self.written.len());
-        let mut children: Vec<Vec<Number>> = vec![Vec::new(); self.written.len()];
+        let count = self.written.len();
+        // The children of each lie side by side.
+        let mut ends: Vec<u32> = vec![0; count];
+        for parent in &self.parents {
+            ends[*parent as usize] += 1;
+        }
+        let mut sum = 0;
+        for end in &mut ends {
+            sum += *end;
+            *end = sum - *end;
+        }
+        let mut children: Vec<Number> = vec![0; self.parents.len()];
+        let mut missing: Vec<u32> = Vec::with_capacity(count);
         let mut ready = BinaryHeap::new();
-        for number in 0..self.written.len() as Number {
+        for number in 0..count as Number {
             let parents = self.parents(number);
             missing.push(parents.len() as u32);
             if parents.is_empty() {
                 ready.push(Reverse((self.seconds(number), number)));
             }
             for parent in parents {
-                children[*parent as usize].push(number);
+                let next = &mut ends[*parent as usize];
+                children[*next as usize] = number;
+                *next += 1;
             }
         }
-        let mut order = vec![u32::MAX; self.written.len()];
+        let mut order = vec![u32::MAX; count];
         let mut next = 0;
         while let Some(Reverse((_, number))) = ready.pop() {
             order[number as usize] = next;
             next += 1;
-            for child in &children[number as usize] {
+            let from = if number == 0 { 0 } else { ends[number as usize - 1] };
+            for child in &children[from as usize..ends[number as usize] as usize] {
                 missing[*child as usize] -= 1;
                 if missing[*child as usize] == 0 {
                     ready.push(Reverse((self.seconds(*child), *child)));
