@@ -23,6 +23,9 @@ const CHUNK: usize = 16;
 /// A family with more than this part of all work is started early, so that it is not what all wait for at the end.
 const HEAVY: u64 = 256;
 
+/// How many times the work of other objects archives are, with the same size.
+const ARCHIVED: u64 = 16;
+
 /// Buffers above this many bytes are given back after each family.
 const KEPT: usize = 16 << 20;
 
@@ -87,9 +90,14 @@ impl Pack<'_> {
         let mut light: Vec<u32> = (0..self.len() as u32)
             .filter(|number| self.entry(*number).whole.is_some_and(&wanted))
             .collect();
-        // Objects of one family are about as large as its root.
-        let work =
-            |root: &u32| u64::from(self.family(*root)).saturating_mul(1 + self.entry(*root).size);
+        // Objects of one family are about as large as its root. What deflating made hardly smaller may well be an archive,
+        // of which all members are looked at.
+        let work = |root: &u32| {
+            let size = self.entry(*root).size;
+            let packed = self.body(*root).map_or(0, <[u8]>::len) as u64;
+            let unpacked = if packed > size / 8 * 7 { ARCHIVED } else { 1 };
+            u64::from(self.family(*root)).saturating_mul(1 + size).saturating_mul(unpacked)
+        };
         let all = light.iter().map(work).fold(0, u64::saturating_add);
         let mut heavy = Vec::new();
         if threads > 1 {
