@@ -160,15 +160,22 @@ impl Origin {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub [u8; 20]);
 
-impl fmt::Display for ObjectId {
-    /// In hex; with a precision that many digits of it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl ObjectId {
+    /// All digits of it in hex.
+    pub(crate) fn digits(self) -> [u8; 40] {
         let mut digits = [0; 40];
         for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
             pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
             pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
         }
-        f.pad(std::str::from_utf8(&digits).expect("digits are text"))
+        digits
+    }
+}
+
+impl fmt::Display for ObjectId {
+    /// In hex; with a precision that many digits of it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(std::str::from_utf8(&self.digits()).expect("digits are text"))
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn provisional_name(kind: Kind, id: ObjectId) -> PathBuf {
 
 /// A path that [`provisional`] takes apart.
 pub fn provisional_path(id: ObjectId, rest: &str) -> PathBuf {
-    format!("{PROVISIONAL}{id}>{rest}").into()
+    built(PROVISIONAL, &id.digits(), [">", rest])
 }
 
 /// The blob that a path names provisionally, and the rest of the path: within an archive.
@@ -32,10 +32,36 @@ pub fn provisional(path: &Path) -> Option<(ObjectId, &str)> {
 
 /// What an object is called that stands nowhere.
 pub(super) fn name(kind: Kind, id: ObjectId) -> PathBuf {
-    match kind {
-        Kind::Commit => format!("<message of commit {id:.SHORT$}>"),
-        Kind::Tag => format!("<message of tag {id:.SHORT$}>"),
-        Kind::Blob | Kind::Tree => format!("<blob {id:.SHORT$}>"),
+    let before = match kind {
+        Kind::Commit => "<message of commit ",
+        Kind::Tag => "<message of tag ",
+        Kind::Blob | Kind::Tree => "<blob ",
+    };
+    built(before, &id.digits()[..SHORT], [">", ""])
+}
+
+/// A name of several parts. Every object of a history gets one, so it is not formatted.
+fn built(before: &str, digits: &[u8], after: [&str; 2]) -> PathBuf {
+    let len = before.len() + digits.len() + after[0].len() + after[1].len();
+    let mut name = String::with_capacity(len);
+    name.push_str(before);
+    name.push_str(std::str::from_utf8(digits).expect("digits are text"));
+    after.iter().for_each(|part| name.push_str(part));
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_of_ids_and_taken_apart() {
+        let id = ObjectId([0xa5; 20]);
+        let path = provisional_path(id, "member");
+        assert_eq!(path, PathBuf::from(format!("<object {id}>member")));
+        assert_eq!(provisional(&path), Some((id, "member")));
+        let named = [Kind::Commit, Kind::Tag, Kind::Blob].map(|kind| name(kind, id));
+        let expected = ["message of commit", "message of tag", "blob"];
+        assert_eq!(named, expected.map(|what| PathBuf::from(format!("<{what} a5a5a5a5a5a5>"))));
     }
-    .into()
 }
