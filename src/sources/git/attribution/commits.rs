@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::BuildHasherDefault;
 
+use super::groups::{Groups, range};
 use super::tips::Tip;
 use super::trees::Prefix;
 use crate::model::history::Reach;
@@ -106,8 +107,6 @@ pub(super) struct Commits {
     /// For each commit, how many come before it: parents before their children, otherwise by date.
     order: Vec<u32>,
     reach: Vec<Reach>,
-    /// In the order of their trees.
-    by_tree: Vec<Number>,
 }
 
 impl Commits {
@@ -122,13 +121,8 @@ impl Commits {
             parents.extend(commit.parents.iter().filter_map(|parent| numbers.get(parent)));
             ends.push(parents.len() as u32);
         }
-        let mut by_tree: Vec<Number> = (0..written.len() as Number).collect();
-        by_tree.sort_unstable_by(|one, other| {
-            let tree = |number: Number| &written[number as usize].tree;
-            tree(*one).cmp(tree(*other)).then(one.cmp(other))
-        });
         let (order, reach) = (Vec::new(), Vec::new());
-        let mut commits = Self { written, parents, ends, order, reach, by_tree };
+        let mut commits = Self { written, parents, ends, order, reach };
         commits.order = commits.in_order();
         commits.reach = commits.reached(tips);
         commits
@@ -143,11 +137,9 @@ impl Commits {
         self.written[number as usize].id
     }
 
-    /// The trees of commits.
-    pub(super) fn trees(&self) -> impl Iterator<Item = (&Id, &[Number])> {
-        let tree = |number: Number| &self.written[number as usize].tree;
-        let same = self.by_tree.chunk_by(move |one, other| tree(*one) == tree(*other));
-        same.map(move |commits| (tree(commits[0]), commits))
+    /// The tree of each commit, in the order of their numbers.
+    pub(super) fn trees(&self) -> impl Iterator<Item = &Id> {
+        self.written.iter().map(Written::tree)
     }
 
     /// How many commits come before it.
@@ -165,9 +157,7 @@ impl Commits {
 
     /// The parents that are there.
     pub(super) fn parents(&self, number: Number) -> &[Number] {
-        let number = number as usize;
-        let from = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.parents[from as usize..self.ends[number] as usize]
+        &self.parents[range(&self.ends, number)]
     }
 
     /// Those that `from`, and their ancestors.
@@ -184,17 +174,9 @@ impl Commits {
 
     fn in_order(&self) -> Vec<u32> {
         let count = self.written.len();
-        // The children of each lie side by side.
-        let mut ends: Vec<u32> = vec![0; count];
-        for parent in &self.parents {
-            ends[*parent as usize] += 1;
-        }
-        let mut sum = 0;
-        for end in &mut ends {
-            sum += *end;
-            *end = sum - *end;
-        }
-        let mut children: Vec<Number> = vec![0; self.parents.len()];
+        let pairs = (0..count as Number)
+            .flat_map(|number| self.parents(number).iter().map(move |parent| (*parent, number)));
+        let children = Groups::of(count, pairs);
         let mut missing: Vec<u32> = Vec::with_capacity(count);
         let mut ready = BinaryHeap::new();
         for number in 0..count as Number {
@@ -203,19 +185,13 @@ impl Commits {
             if parents.is_empty() {
                 ready.push(Reverse((self.seconds(number), number)));
             }
-            for parent in parents {
-                let next = &mut ends[*parent as usize];
-                children[*next as usize] = number;
-                *next += 1;
-            }
         }
         let mut order = vec![u32::MAX; count];
         let mut next = 0;
         while let Some(Reverse((_, number))) = ready.pop() {
             order[number as usize] = next;
             next += 1;
-            let from = if number == 0 { 0 } else { ends[number as usize - 1] };
-            for child in &children[from as usize..ends[number as usize] as usize] {
+            for child in children.group(number) {
                 missing[*child as usize] -= 1;
                 if missing[*child as usize] == 0 {
                     ready.push(Reverse((self.seconds(*child), *child)));

@@ -5,6 +5,7 @@
 
 mod commits;
 mod entries;
+mod groups;
 mod lineage;
 mod places;
 mod references;

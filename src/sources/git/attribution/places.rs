@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::Attribution;
 use super::commits::Number;
+use super::groups::Groups;
 use super::trees::Tree;
 use crate::model::history::Reach;
 use crate::sources::git::changed::path_of;
@@ -51,7 +52,7 @@ pub(crate) struct Places {
 pub(crate) struct Finder<'a> {
     told: &'a Attribution,
     /// The commits that each tree is the root of.
-    roots: Vec<&'a [Number]>,
+    roots: Groups,
     /// Objects that something keeps directly.
     kept: HashMap<Id, Reach>,
     kept_trees: HashMap<Tree, Reach>,
@@ -72,16 +73,13 @@ impl<'a> Finder<'a> {
         }
         let kept_trees =
             kept.iter().filter_map(|(id, reach)| Some((trees.number(id)?, *reach))).collect();
-        let mut roots = vec![&[][..]; trees.len()];
-        for (id, list) in commits.trees() {
-            if let Some(tree) = trees.number(id) {
-                roots[tree as usize] = list;
-            }
-        }
+        let roots = commits.trees().zip(0..);
+        let roots: Vec<(Tree, Number)> =
+            roots.filter_map(|(tree, commit)| Some((trees.number(tree)?, commit))).collect();
         let ancestry = |id: Id| commits.ancestry(commits.number(&id));
         Self {
             told,
-            roots,
+            roots: Groups::of(trees.len(), roots.iter().copied()),
             kept,
             kept_trees,
             within: scope.branch.map(ancestry),
@@ -203,7 +201,7 @@ impl<'a> Finder<'a> {
             let before = pending.len();
             pending
                 .extend(trees.above(tree).map(|(above, name)| (above, paths.longer(name, path))));
-            let commits = self.roots[tree as usize];
+            let commits = self.roots.group(tree);
             let kept = self.kept_trees.get(&tree);
             if !commits.is_empty() || kept.is_some() || pending.len() == before {
                 let held = found.entry(path).or_default();

@@ -5,10 +5,10 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::ops::Range;
 
 use super::Wanted;
 use super::entries::{Mode, Outline, Piece, Pieces};
+use super::groups::{Groups, range};
 use crate::model::traces::Copied;
 use crate::sources::git::pack::Id;
 
@@ -45,9 +45,8 @@ pub(super) struct Turned {
     names: Vec<Box<[u8]>>,
     wanted: Vec<(u32, Id)>,
     held: Vec<(Tree, u32)>,
-    /// For each entry, where the trees that have it end in the list that follows.
-    ends: Vec<u32>,
-    holders: Vec<Tree>,
+    /// For each entry, the trees that have it.
+    holders: Groups,
     is_cut_off: bool,
 }
 
@@ -192,29 +191,14 @@ impl Gathered {
         number
     }
 
-    /// All of it, with the edges turned round: counted, then dealt out.
+    /// All of it, with the edges turned round.
     pub(super) fn turned(self) -> Turned {
-        let Self { trees, edges, entries, names, wanted, held, is_cut_off, .. } = self;
-        let mut ends = vec![0_u32; entries.len()];
-        for entry in &edges {
-            ends[*entry as usize] += 1;
-        }
-        let mut sum = 0;
-        for end in &mut ends {
-            sum += *end;
-            *end = sum - *end;
-        }
-        let mut holders = vec![0; edges.len()];
-        let mut from = 0;
-        for (tree, to) in (0..).zip(self.ends) {
-            for entry in &edges[from..to as usize] {
-                let next = &mut ends[*entry as usize];
-                holders[*next as usize] = tree;
-                *next += 1;
-            }
-            from = to as usize;
-        }
-        Turned { trees, entries, names: names.list, wanted, held, ends, holders, is_cut_off }
+        let Self { trees, ends, edges, entries, names, wanted, held, is_cut_off, .. } = self;
+        let edges_of = |tree| edges[range(&ends, tree)].iter();
+        let turned = (0..trees.len() as Tree)
+            .flat_map(|tree| edges_of(tree).map(move |entry| (*entry, tree)));
+        let holders = Groups::of(entries.len(), turned);
+        Turned { trees, entries, names: names.list, wanted, held, holders, is_cut_off }
     }
 }
 
@@ -224,12 +208,10 @@ pub(super) struct Trees {
     names: Names,
     /// The names of entries, those of all threads one after the other.
     entry_names: Vec<u32>,
-    /// For each subtree, where the entries that lead to it end in the list that follows.
-    leading_ends: Vec<u32>,
-    leading: Vec<u32>,
-    /// For each entry, where the trees that have it end in the list that follows.
-    ends: Vec<u32>,
-    holders: Vec<Tree>,
+    /// For each tree, the entries that lead to it.
+    leading: Groups,
+    /// For each entry, the trees that have it.
+    holders: Groups,
     held: HashMap<Id, Vec<(Tree, u32)>>,
     /// Subtrees that are named, and were not among those gathered; each once, sorted.
     pub(super) missing: Vec<Id>,
@@ -245,10 +227,8 @@ impl Trees {
             numbers: HashMap::with_capacity_and_hasher(count, BuildHasherDefault::default()),
             names: Names::default(),
             entry_names: Vec::new(),
-            leading_ends: vec![0; count],
-            leading: Vec::new(),
-            ends: Vec::new(),
-            holders: Vec::new(),
+            leading: Groups::default(),
+            holders: Groups::default(),
             held: HashMap::new(),
             missing: Vec::new(),
             is_cut_off: gathered.iter().any(|one| one.is_cut_off),
@@ -263,7 +243,9 @@ impl Trees {
             trees.add(one, base, &mut children);
             base += count;
         }
-        trees.lead(&children);
+        let leading = children.iter().zip(0..);
+        let leading = leading.filter_map(|(child, entry)| Some(((*child)?, entry)));
+        trees.leading = Groups::of(count, leading);
         trees.missing.sort_unstable();
         trees.missing.dedup();
         trees
@@ -272,7 +254,7 @@ impl Trees {
     /// Adds what one thread gathered, whose first tree gets the number `base`. `children` are the subtrees that entries
     /// lead to, as far as these are there.
     fn add(&mut self, gathered: Turned, base: Tree, children: &mut Vec<Option<Tree>>) {
-        let Turned { entries, names, wanted, held, ends, holders, .. } = gathered;
+        let Turned { entries, names, wanted, held, holders, .. } = gathered;
         let names: Vec<u32> = names.iter().map(|name| self.names.number(name)).collect();
         for (tree, number) in &held {
             let (name, object) = wanted[*number as usize];
@@ -286,38 +268,12 @@ impl Trees {
             children.push(child);
             self.entry_names.push(names[entry.name as usize]);
         }
-        if base == 0 {
-            (self.ends, self.holders) = (ends, holders);
-        } else {
-            let start = self.holders.len() as u32;
-            self.ends.extend(ends.iter().map(|end| start + end));
-            self.holders.extend(holders.iter().map(|holder| base + holder));
-        }
-    }
-
-    /// Notes which entries lead to each subtree.
-    fn lead(&mut self, children: &[Option<Tree>]) {
-        let ends = &mut self.leading_ends;
-        for child in children.iter().flatten() {
-            ends[*child as usize] += 1;
-        }
-        let mut sum = 0;
-        for end in ends.iter_mut() {
-            sum += *end;
-            *end = sum - *end;
-        }
-        self.leading = vec![0; sum as usize];
-        for (child, entry) in children.iter().zip(0..) {
-            let Some(child) = child else { continue };
-            let next = &mut ends[*child as usize];
-            self.leading[*next as usize] = entry;
-            *next += 1;
-        }
+        self.holders.append(holders, base);
     }
 
     /// How many trees there are.
     pub(super) fn len(&self) -> usize {
-        self.leading_ends.len()
+        self.leading.len()
     }
 
     /// A tree's number.
@@ -332,9 +288,9 @@ impl Trees {
 
     /// The trees that have `tree` for a subtree, and under which name's number.
     pub(super) fn above(&self, tree: Tree) -> impl Iterator<Item = (Tree, u32)> {
-        range(&self.leading_ends, tree).map(|number| self.leading[number]).flat_map(|entry| {
-            let name = self.entry_names[entry as usize];
-            self.holders[range(&self.ends, entry)].iter().map(move |holder| (*holder, name))
+        self.leading.group(tree).iter().flat_map(|entry| {
+            let name = self.entry_names[*entry as usize];
+            self.holders.group(*entry).iter().map(move |holder| (*holder, name))
         })
     }
 
@@ -342,13 +298,6 @@ impl Trees {
     pub(super) fn name(&self, number: u32) -> &[u8] {
         &self.names.list[number as usize]
     }
-}
-
-/// The range of a number in a list of which is said where the range of each number ends.
-fn range(ends: &[u32], number: u32) -> Range<usize> {
-    let number = number as usize;
-    let from = if number == 0 { 0 } else { ends[number - 1] };
-    from as usize..ends[number] as usize
 }
 
 #[cfg(test)]
