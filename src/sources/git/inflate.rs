@@ -3,8 +3,9 @@
 use std::io::{self, BufRead, Read};
 
 use flate2::{Decompress, FlushDecompress, Status};
-use libdeflater::Decompressor;
+use libdeflater::{Decompressor, adler32};
 
+use super::buffer::Buffer;
 use super::pack::PackError;
 
 /// Deflate packs at most 1032 bytes into one: data that claims more is corrupt, and nothing is allocated for it.
@@ -26,20 +27,66 @@ pub(crate) fn whole(
     packed: &[u8],
     size: u64,
     limit: u64,
-    into: &mut Vec<u8>,
+    into: &mut Buffer,
 ) -> Result<(), PackError> {
+    let length = inflater.zlib_decompress(packed, room(packed.len(), size, limit, into)?);
+    match length {
+        Ok(length) if length as u64 == size => Ok(()),
+        Ok(length) if (length as u64) < size => Err(PackError::Corrupt(LESS)),
+        Ok(_) | Err(_) => Err(PackError::Corrupt(BROKEN)),
+    }
+}
+
+/// A zlib stream of a pack.
+#[derive(Clone, Copy)]
+pub(crate) struct Packed<'a> {
+    /// The stream, and all that follows it.
+    pub(crate) bytes: &'a [u8],
+    /// How long it is, in bytes.
+    pub(crate) len: usize,
+    /// Whether a checksum has shown that its bytes are those that were written.
+    pub(crate) is_checked: bool,
+}
+
+/// The same for a stream of which is known where it ends. That is faster for short ones: libdeflate looks ahead, and
+/// takes a slow way where nothing follows a stream. And what was checked packed need not be checked again.
+pub(crate) fn ending(
+    inflater: &mut Decompressor,
+    packed: Packed<'_>,
+    size: u64,
+    limit: u64,
+    into: &mut Buffer,
+) -> Result<(), PackError> {
+    let Packed { bytes, len, is_checked } = packed;
+    if let Some((ends, stream)) = plain(&bytes[..len]).zip(bytes.get(2..)) {
+        let length = inflater.deflate_decompress(stream, room(len, size, limit, into)?);
+        let is_whole = length.is_ok_and(|length| length as u64 == size);
+        if is_whole && (is_checked || adler32(into) == ends) {
+            return Ok(());
+        }
+    }
+    // If it does not end there, or is no such stream, that is not known from this.
+    whole(inflater, &bytes[..len], size, limit, into)
+}
+
+/// The checksum that a stream ends with if it takes all of `packed`, unless there is something special about it.
+fn plain(packed: &[u8]) -> Option<u32> {
+    let (&[first, second], rest) = packed.split_first_chunk()?;
+    let needs_dictionary = second & 0x20 != 0;
+    let is_plain =
+        first == 0x78 && !needs_dictionary && u16::from_be_bytes([first, second]) % 31 == 0;
+    rest.last_chunk().filter(|_| is_plain).map(|ends| u32::from_be_bytes(*ends))
+}
+
+/// Room for `size` bytes that are said to have been packed into so many, if that can be.
+fn room(packed: usize, size: u64, limit: u64, into: &mut Buffer) -> Result<&mut [u8], PackError> {
     if size > limit {
         return Err(PackError::TooLarge(size));
     }
-    if !is_possible(packed.len() as u64, size) {
+    if !is_possible(packed as u64, size) {
         return Err(PackError::Corrupt("it says it inflates to more than it can"));
     }
-    into.resize(size as usize, 0);
-    match inflater.zlib_decompress(packed, into) {
-        Ok(length) if length as u64 == size => Ok(()),
-        Ok(_) => Err(PackError::Corrupt(LESS)),
-        Err(_) => Err(PackError::Corrupt(BROKEN)),
-    }
+    Ok(into.room(size as usize))
 }
 
 /// A zlib stream that is read as what it holds.
@@ -118,6 +165,7 @@ impl<R: BufRead> Read for Exactly<R> {
 #[cfg(test)]
 mod tests {
     use libdeflater::{CompressionLvl, Compressor};
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -144,10 +192,10 @@ mod tests {
         let data: Vec<u8> =
             (0..100_000_u32).map(|number| (number.wrapping_mul(number) >> 7) as u8).collect();
         let packed = deflated(&data);
-        let mut at_once = Vec::new();
+        let mut at_once = Buffer::default();
         let size = data.len() as u64;
         whole(&mut Decompressor::new(), &packed, size, size, &mut at_once).unwrap();
-        assert_eq!(at_once, data);
+        assert_eq!(*at_once, data);
         assert_eq!(streamed(&packed, size), (data, None));
     }
 
@@ -158,26 +206,67 @@ mod tests {
             let cut = &packed[..length];
             assert!(streamed(cut, 34).1.is_some(), "{length}");
             let mut inflater = Decompressor::new();
-            assert!(whole(&mut inflater, cut, 34, 100, &mut Vec::new()).is_err(), "{length}");
+            assert!(
+                whole(&mut inflater, cut, 34, 100, &mut Buffer::default()).is_err(),
+                "{length}"
+            );
         }
         let mut wrong = packed.clone();
         *wrong.last_mut().unwrap() ^= 1;
         assert!(streamed(&wrong, 34).1.is_some());
         let mut inflater = Decompressor::new();
-        assert!(whole(&mut inflater, &wrong, 34, 100, &mut Vec::new()).is_err());
+        assert!(whole(&mut inflater, &wrong, 34, 100, &mut Buffer::default()).is_err());
         for size in [0, 33, 35] {
             assert!(streamed(&packed, size).1.is_some(), "{size}");
             let mut inflater = Decompressor::new();
-            assert!(whole(&mut inflater, &packed, size, 100, &mut Vec::new()).is_err(), "{size}");
+            assert!(
+                whole(&mut inflater, &packed, size, 100, &mut Buffer::default()).is_err(),
+                "{size}"
+            );
         }
     }
 
     #[test]
     fn nothing_is_allocated_for_what_cannot_be() {
         let mut inflater = Decompressor::new();
-        let mut into = Vec::new();
+        let mut into = Buffer::default();
         assert!(whole(&mut inflater, &[0; 10], 1 << 40, 1 << 20, &mut into).is_err());
         assert!(whole(&mut inflater, &[0; 10], 1 << 20, 1 << 30, &mut into).is_err());
-        assert_eq!(into.capacity(), 0);
+        assert_eq!(into.size(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn what_follows_a_stream_makes_no_difference(
+            data in prop::collection::vec(0_u8..4, 0..700),
+            after in prop::collection::vec(any::<u8>(), 0..60),
+            changed in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+            more in -40_isize..40,
+            wrong in prop_oneof![3 => Just(0_isize), 1 => -400_isize..400],
+        ) {
+            let mut packed = deflated(&data);
+            if let Some((place, byte)) = changed {
+                let place = place.index(packed.len());
+                packed[place] = byte;
+            }
+            // Also where it is cut off, though the rest follows, or has something else behind it.
+            let len = packed.len().saturating_add_signed(more);
+            packed.extend(after);
+            let len = len.min(packed.len());
+            let size = data.len().saturating_add_signed(wrong) as u64;
+            let mut inflater = Decompressor::new();
+            let (mut one, mut other) = (Buffer::default(), Buffer::default());
+            let exact = whole(&mut inflater, &packed[..len], size, 1000, &mut one);
+            // No checksum shows that bytes are those that were written if they are not.
+            for is_checked in [false, changed.is_none() && more >= 0] {
+                let packed = Packed { bytes: &packed, len, is_checked };
+                let ahead = ending(&mut inflater, packed, size, 1000, &mut other);
+                prop_assert_eq!(exact.is_ok(), ahead.is_ok());
+                match &exact {
+                    Ok(()) => prop_assert_eq!(&*one, &*other),
+                    Err(error) => prop_assert_eq!(error.to_string(), ahead.unwrap_err().to_string()),
+                }
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use git2::{Oid, Repository};
 use libdeflater::Decompressor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::buffer::Buffer;
 use super::changed::{self, Change};
 use super::index as staging;
 use super::inflate::{self, Inflating};
@@ -25,7 +26,7 @@ pub fn entry_header(bytes: &[u8]) -> Option<usize> {
 
 /// Applies a delta, with a limit to what it makes.
 pub fn delta(base: &[u8], delta: &[u8], limit: u64) -> Option<Vec<u8>> {
-    let (mut result, mut copies) = (Vec::new(), Vec::new());
+    let (mut result, mut copies) = (Buffer::default(), Vec::new());
     delta::apply(base, delta, &mut result, &mut copies, limit).ok()?;
     let is_copied = |copied: &Copied| {
         let Copied { from, to, len } = *copied;
@@ -33,7 +34,7 @@ pub fn delta(base: &[u8], delta: &[u8], limit: u64) -> Option<Vec<u8>> {
     };
     assert!(copies.iter().all(is_copied), "what is said to be copied is");
     assert!(copies.is_sorted_by_key(|copied| copied.to), "it is said in order");
-    Some(result)
+    Some(result.to_vec())
 }
 
 /// Reads all tables of an index. Returns how many objects it has, and how many of them it finds.
@@ -81,14 +82,14 @@ pub fn staged(path: &Path) -> Result<(Option<Staged>, Staged), GitError> {
 /// Inflates in both ways, and returns what they agree on. A stream that is cut off or has a wrong checksum is an error
 /// in both, but for builds for fuzzing, in which `miniz_oxide` does not compare checksums.
 pub fn inflate(packed: &[u8], size: u64, limit: u64) -> Option<Vec<u8>> {
-    let mut data = Vec::new();
+    let mut data = Buffer::default();
     let whole = inflate::whole(&mut Decompressor::new(), packed, size, limit, &mut data);
     if size <= limit && inflate::is_possible(packed.len() as u64, size) {
         let mut streamed = Vec::new();
         let read = Inflating::new(packed).exactly(size).read_to_end(&mut streamed);
-        assert!(whole.is_err() || read.is_ok() && streamed == data);
+        assert!(whole.is_err() || read.is_ok() && streamed == *data);
     }
-    whole.ok().map(|()| data)
+    whole.ok().map(|()| data.to_vec())
 }
 
 /// What became of the objects of a pack or of a repository.
@@ -140,7 +141,7 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let pool = pool(threads);
     let (seen, apart) = (Mutex::default(), Mutex::default());
     let families = pool.install(|| Families::of(pack, index));
-    let linked = Pack::new(pack, index, &families);
+    let linked = Pack::new(pack, &families);
     let worker = || {
         |mut object: Object<'_, Vec<u8>>| {
             check_base(&mut object);

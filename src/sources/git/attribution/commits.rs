@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::BuildHasherDefault;
 
+use super::groups::{Groups, range};
 use super::tips::Tip;
 use super::trees::Prefix;
 use crate::model::history::Reach;
@@ -69,12 +70,27 @@ pub(crate) fn parse_id(hex: &[u8]) -> Option<Id> {
     if hex.len() != 40 {
         return None;
     }
-    for (byte, digits) in id.iter_mut().zip(hex.chunks(2)) {
-        let digit = |digit: u8| (digit as char).to_digit(16);
-        *byte = (digit(digits[0])? * 16 + digit(digits[1])?) as u8;
+    let mut is_hex = true;
+    for (byte, digits) in id.iter_mut().zip(hex.as_chunks::<2>().0) {
+        let [first, second] = digits.map(|digit| VALUES[usize::from(digit)]);
+        is_hex &= first | second < 16;
+        *byte = first << 4 | second & 15;
     }
-    Some(id)
+    is_hex.then_some(id)
 }
+
+/// What each byte is worth as a digit of hex; more than 15 for what is none.
+const VALUES: [u8; 256] = {
+    let mut values = [0xff; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        if let Some(value) = (byte as u8 as char).to_digit(16) {
+            values[byte] = value as u8;
+        }
+        byte += 1;
+    }
+    values
+};
 
 /// The seconds in `Name <address> SECONDS ZONE`.
 fn parse_time(line: &[u8]) -> Option<i64> {
@@ -91,8 +107,6 @@ pub(super) struct Commits {
     /// For each commit, how many come before it: parents before their children, otherwise by date.
     order: Vec<u32>,
     reach: Vec<Reach>,
-    /// In the order of their trees.
-    by_tree: Vec<Number>,
 }
 
 impl Commits {
@@ -107,10 +121,8 @@ impl Commits {
             parents.extend(commit.parents.iter().filter_map(|parent| numbers.get(parent)));
             ends.push(parents.len() as u32);
         }
-        let mut by_tree: Vec<Number> = (0..written.len() as Number).collect();
-        by_tree.sort_by_key(|number| written[*number as usize].tree);
         let (order, reach) = (Vec::new(), Vec::new());
-        let mut commits = Self { written, parents, ends, order, reach, by_tree };
+        let mut commits = Self { written, parents, ends, order, reach };
         commits.order = commits.in_order();
         commits.reach = commits.reached(tips);
         commits
@@ -125,11 +137,9 @@ impl Commits {
         self.written[number as usize].id
     }
 
-    /// The trees of commits.
-    pub(super) fn trees(&self) -> impl Iterator<Item = (&Id, &[Number])> {
-        let tree = |number: Number| &self.written[number as usize].tree;
-        let same = self.by_tree.chunk_by(move |one, other| tree(*one) == tree(*other));
-        same.map(move |commits| (tree(commits[0]), commits))
+    /// The tree of each commit, in the order of their numbers.
+    pub(super) fn trees(&self) -> impl Iterator<Item = &Id> {
+        self.written.iter().map(Written::tree)
     }
 
     /// How many commits come before it.
@@ -147,9 +157,7 @@ impl Commits {
 
     /// The parents that are there.
     pub(super) fn parents(&self, number: Number) -> &[Number] {
-        let number = number as usize;
-        let from = if number == 0 { 0 } else { self.ends[number - 1] };
-        &self.parents[from as usize..self.ends[number] as usize]
+        &self.parents[range(&self.ends, number)]
     }
 
     /// Those that `from`, and their ancestors.
@@ -165,25 +173,25 @@ impl Commits {
     }
 
     fn in_order(&self) -> Vec<u32> {
-        let mut missing: Vec<u32> = Vec::with_capacity(self.written.len());
-        let mut children: Vec<Vec<Number>> = vec![Vec::new(); self.written.len()];
+        let count = self.written.len();
+        let pairs = (0..count as Number)
+            .flat_map(|number| self.parents(number).iter().map(move |parent| (*parent, number)));
+        let children = Groups::of(count, pairs);
+        let mut missing: Vec<u32> = Vec::with_capacity(count);
         let mut ready = BinaryHeap::new();
-        for number in 0..self.written.len() as Number {
+        for number in 0..count as Number {
             let parents = self.parents(number);
             missing.push(parents.len() as u32);
             if parents.is_empty() {
                 ready.push(Reverse((self.seconds(number), number)));
             }
-            for parent in parents {
-                children[*parent as usize].push(number);
-            }
         }
-        let mut order = vec![u32::MAX; self.written.len()];
+        let mut order = vec![u32::MAX; count];
         let mut next = 0;
         while let Some(Reverse((_, number))) = ready.pop() {
             order[number as usize] = next;
             next += 1;
-            for child in &children[number as usize] {
+            for child in children.group(number) {
                 missing[*child as usize] -= 1;
                 if missing[*child as usize] == 0 {
                     ready.push(Reverse((self.seconds(*child), *child)));

@@ -14,6 +14,11 @@ const MAX_OUTLINED: usize = 1 << 16;
 pub(super) struct Outline(Vec<u32>);
 
 impl Outline {
+    /// One with memory for all entries of a tree, of which each takes 28 bytes or more.
+    pub(super) fn for_tree(tree: &[u8]) -> Self {
+        Self(Vec::with_capacity((tree.len() / 28 + 1).min(MAX_OUTLINED + 1)))
+    }
+
     /// Whether there are no more entries than are kept.
     pub(super) fn is_whole(&self) -> bool {
         self.0.len() <= MAX_OUTLINED

@@ -5,6 +5,7 @@
 
 mod commits;
 mod entries;
+mod groups;
 mod lineage;
 mod places;
 mod references;
@@ -25,7 +26,7 @@ use self::places::Finder;
 pub(crate) use self::places::Place;
 pub(crate) use self::references::References;
 use self::tips::Tips;
-use self::trees::{Gathered, Noted, Trees};
+use self::trees::{Gathered, Noted, Trees, Turned};
 use super::objects::{Store, Unread, while_reading};
 use super::pack::{Id, Kind, Object};
 use crate::model::blob::Content;
@@ -85,7 +86,7 @@ pub(crate) struct Attribution {
 struct Gatherer<'a> {
     trees: Gathered,
     wanted: &'a Wanted,
-    threads: &'a Mutex<Vec<Gathered>>,
+    threads: &'a Mutex<Vec<Turned>>,
 }
 
 impl Gatherer<'_> {
@@ -103,8 +104,9 @@ impl Gatherer<'_> {
 
 impl Drop for Gatherer<'_> {
     fn drop(&mut self) {
+        let turned = std::mem::take(&mut self.trees).turned();
         if let Ok(mut threads) = self.threads.lock() {
-            threads.push(std::mem::take(&mut self.trees));
+            threads.push(turned);
         }
     }
 }
@@ -120,7 +122,7 @@ impl Attribution {
         scope: Scope,
         stop: impl Fn() -> bool + Send + Sync,
     ) -> (Self, Vec<Unread>) {
-        let threads: Mutex<Vec<Gathered>> = Mutex::default();
+        let threads: Mutex<Vec<Turned>> = Mutex::default();
         let read = || {
             let gatherer = || {
                 let mut gatherer =

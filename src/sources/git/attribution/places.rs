@@ -2,10 +2,12 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 
 use super::Attribution;
 use super::commits::Number;
+use super::groups::Groups;
 use super::trees::Tree;
 use crate::model::history::Reach;
 use crate::sources::git::changed::path_of;
@@ -49,8 +51,8 @@ pub(crate) struct Places {
 /// Answers for one object after the other.
 pub(crate) struct Finder<'a> {
     told: &'a Attribution,
-    /// The commits that a tree is the root of.
-    roots: HashMap<Tree, &'a [Number]>,
+    /// The commits that each tree is the root of.
+    roots: Groups,
     /// Objects that something keeps directly.
     kept: HashMap<Id, Reach>,
     kept_trees: HashMap<Tree, Reach>,
@@ -71,11 +73,13 @@ impl<'a> Finder<'a> {
         }
         let kept_trees =
             kept.iter().filter_map(|(id, reach)| Some((trees.number(id)?, *reach))).collect();
-        let roots = commits.trees().filter_map(|(id, list)| Some((trees.number(id)?, list)));
+        let roots = commits.trees().zip(0..);
+        let roots: Vec<(Tree, Number)> =
+            roots.filter_map(|(tree, commit)| Some((trees.number(tree)?, commit))).collect();
         let ancestry = |id: Id| commits.ancestry(commits.number(&id));
         Self {
             told,
-            roots: roots.collect(),
+            roots: Groups::of(trees.len(), roots.iter().copied()),
             kept,
             kept_trees,
             within: scope.branch.map(ancestry),
@@ -177,7 +181,7 @@ impl<'a> Finder<'a> {
         let trees = &self.told.trees;
         let mut paths = Paths::default();
         let mut found: HashMap<u32, Held> = HashMap::new();
-        let mut seen: HashSet<(Tree, u32)> = HashSet::new();
+        let mut seen: HashSet<(Tree, u32), Spread> = HashSet::default();
         let mut more = false;
         let mut pending: Vec<(Tree, u32)> = trees
             .holding(object)
@@ -197,11 +201,11 @@ impl<'a> Finder<'a> {
             let before = pending.len();
             pending
                 .extend(trees.above(tree).map(|(above, name)| (above, paths.longer(name, path))));
-            let commits = self.roots.get(&tree);
+            let commits = self.roots.group(tree);
             let kept = self.kept_trees.get(&tree);
-            if commits.is_some() || kept.is_some() || pending.len() == before {
+            if !commits.is_empty() || kept.is_some() || pending.len() == before {
                 let held = found.entry(path).or_default();
-                held.commits.extend(commits.copied().unwrap_or_default());
+                held.commits.extend(commits);
                 held.kept = held.kept.min(kept.copied()).or(held.kept).or(kept.copied());
             }
         }
@@ -228,7 +232,7 @@ struct Held {
 #[derive(Default)]
 struct Paths {
     list: Vec<(u32, u32)>,
-    numbers: HashMap<(u32, u32), u32>,
+    numbers: HashMap<(u32, u32), u32, Spread>,
 }
 
 impl Paths {
@@ -251,5 +255,45 @@ impl Paths {
             next = rest;
         }
         path_of(&bytes)
+    }
+}
+
+/// Hashes pairs of numbers by multiplying them with one that is chosen at random.
+struct Spread(u64);
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self(RandomState::new().hash_one(0) | 1)
+    }
+}
+
+impl BuildHasher for Spread {
+    type Hasher = Pair;
+
+    fn build_hasher(&self) -> Pair {
+        Pair { numbers: 0, factor: self.0 }
+    }
+}
+
+/// A pair of numbers that is hashed.
+struct Pair {
+    numbers: u64,
+    factor: u64,
+}
+
+impl Hasher for Pair {
+    fn finish(&self) -> u64 {
+        // Tables take the lowest bits first; the highest ones of a product depend on all of both factors.
+        self.numbers.wrapping_mul(self.factor).rotate_left(26)
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.numbers = self.numbers.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u32(&mut self, number: u32) {
+        self.numbers = self.numbers.rotate_left(32) ^ u64::from(number);
     }
 }

@@ -8,6 +8,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::Wanted;
 use super::entries::{Mode, Outline, Piece, Pieces};
+use super::groups::{Groups, range};
 use crate::model::traces::Copied;
 use crate::sources::git::pack::Id;
 
@@ -31,7 +32,21 @@ pub(super) struct Gathered {
     /// Wanted objects, each under its name.
     wanted: Vec<(u32, Id)>,
     held: Vec<(Tree, u32)>,
+    /// The marks of the tree at hand.
+    marks: Vec<Mark>,
     /// Whether there were more edges than are kept.
+    is_cut_off: bool,
+}
+
+/// What one thread gathered, with its edges turned round: from each entry to the trees that have it.
+pub(super) struct Turned {
+    trees: Vec<Id>,
+    entries: Vec<Entry>,
+    names: Vec<Box<[u8]>>,
+    wanted: Vec<(u32, Id)>,
+    held: Vec<(Tree, u32)>,
+    /// For each entry, the trees that have it.
+    holders: Groups,
     is_cut_off: bool,
 }
 
@@ -40,7 +55,7 @@ pub(super) struct Gathered {
 pub(super) struct Noted {
     outline: Outline,
     /// In order of place.
-    marks: Vec<Mark>,
+    marks: Box<[Mark]>,
 }
 
 /// An entry that matters, and the offset at which it stands in its tree.
@@ -93,6 +108,9 @@ impl Hasher for Prefix {
     }
 
     fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk() {
+            return self.0 ^= u64::from_le_bytes(*first);
+        }
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
         }
@@ -114,11 +132,11 @@ impl Gathered {
         base: Option<(&Noted, &[Copied])>,
         is_base: bool,
     ) -> Option<Noted> {
-        let mut noted = Noted::default();
+        let mut outline = if is_base { Outline::for_tree(tree) } else { Outline::default() };
         let known = base.map(|(base, copies)| (&base.outline, copies));
-        let pieces = Pieces::new(tree, known, is_base.then_some(&mut noted.outline));
-        let marks = &mut noted.marks;
-        for piece in pieces {
+        let mut marks = std::mem::take(&mut self.marks);
+        marks.clear();
+        for piece in Pieces::new(tree, known, is_base.then_some(&mut outline)) {
             match piece {
                 Piece::Same { from, to } => {
                     let base = base.map_or(&[][..], |(base, _)| &base.marks);
@@ -139,7 +157,7 @@ impl Gathered {
                 Piece::Entry { .. } => {}
             }
         }
-        for mark in marks {
+        for mark in &marks {
             match mark.of {
                 Of::Subtree(_) if self.edges.len() == MAX_EDGES => self.is_cut_off = true,
                 Of::Subtree(entry) => self.edges.push(entry),
@@ -148,7 +166,10 @@ impl Gathered {
         }
         self.trees.push(id);
         self.ends.push(self.edges.len() as u32);
-        (is_base && noted.outline.is_whole()).then_some(noted)
+        let noted = (is_base && outline.is_whole())
+            .then(|| Noted { outline, marks: marks.as_slice().into() });
+        self.marks = marks;
+        noted
     }
 
     fn entry(&mut self, child: &Id, name: &[u8]) -> u32 {
@@ -169,6 +190,16 @@ impl Gathered {
         self.known.entry(key).or_insert(number);
         number
     }
+
+    /// All of it, with the edges turned round.
+    pub(super) fn turned(self) -> Turned {
+        let Self { trees, ends, edges, entries, names, wanted, held, is_cut_off, .. } = self;
+        let edges_of = |tree| edges[range(&ends, tree)].iter();
+        let turned = (0..trees.len() as Tree)
+            .flat_map(|tree| edges_of(tree).map(move |entry| (*entry, tree)));
+        let holders = Groups::of(entries.len(), turned);
+        Turned { trees, entries, names: names.list, wanted, held, holders, is_cut_off }
+    }
 }
 
 /// The trees of a history, and what leads from a tree to those that hold it.
@@ -177,11 +208,10 @@ pub(super) struct Trees {
     names: Names,
     /// The names of entries, those of all threads one after the other.
     entry_names: Vec<u32>,
-    /// For each subtree the entries that lead to it, sorted by subtree.
-    leading: Vec<(Tree, u32)>,
-    /// For each entry, where the trees that have it end in the list that follows.
-    ends: Vec<u32>,
-    holders: Vec<Tree>,
+    /// For each tree, the entries that lead to it.
+    leading: Groups,
+    /// For each entry, the trees that have it.
+    holders: Groups,
     held: HashMap<Id, Vec<(Tree, u32)>>,
     /// Subtrees that are named, and were not among those gathered; each once, sorted.
     pub(super) missing: Vec<Id>,
@@ -191,73 +221,59 @@ pub(super) struct Trees {
 
 impl Trees {
     /// Puts together what the threads gathered.
-    pub(super) fn new(gathered: Vec<Gathered>) -> Self {
+    pub(super) fn new(gathered: Vec<Turned>) -> Self {
+        let count = gathered.iter().map(|one| one.trees.len()).sum();
         let mut trees = Self {
-            numbers: HashMap::default(),
+            numbers: HashMap::with_capacity_and_hasher(count, BuildHasherDefault::default()),
             names: Names::default(),
             entry_names: Vec::new(),
-            leading: Vec::new(),
-            ends: Vec::new(),
-            holders: Vec::new(),
+            leading: Groups::default(),
+            holders: Groups::default(),
             held: HashMap::new(),
             missing: Vec::new(),
             is_cut_off: gathered.iter().any(|one| one.is_cut_off),
         };
-        let mut base = 0;
-        for one in &gathered {
-            trees.numbers.extend(one.trees.iter().copied().zip(base..));
-            base += one.trees.len() as Tree;
+        for (id, number) in gathered.iter().flat_map(|one| &one.trees).zip(0..) {
+            trees.numbers.insert(*id, number);
         }
+        let mut children = Vec::new();
         let mut base = 0;
         for one in gathered {
             let count = one.trees.len() as Tree;
-            trees.add(&one, base);
+            trees.add(one, base, &mut children);
             base += count;
         }
-        trees.leading.sort_unstable();
+        let leading = children.iter().zip(0..);
+        let leading = leading.filter_map(|(child, entry)| Some(((*child)?, entry)));
+        trees.leading = Groups::of(count, leading);
         trees.missing.sort_unstable();
         trees.missing.dedup();
         trees
     }
 
-    fn add(&mut self, gathered: &Gathered, base: Tree) {
-        let names: Vec<u32> =
-            gathered.names.list.iter().map(|name| self.names.number(name)).collect();
-        for (tree, wanted) in &gathered.held {
-            let (name, object) = gathered.wanted[*wanted as usize];
+    /// Adds what one thread gathered, whose first tree gets the number `base`. `children` are the subtrees that entries
+    /// lead to, as far as these are there.
+    fn add(&mut self, gathered: Turned, base: Tree, children: &mut Vec<Option<Tree>>) {
+        let Turned { entries, names, wanted, held, holders, .. } = gathered;
+        let names: Vec<u32> = names.iter().map(|name| self.names.number(name)).collect();
+        for (tree, number) in &held {
+            let (name, object) = wanted[*number as usize];
             self.held.entry(object).or_default().push((base + tree, names[name as usize]));
         }
-        let first = self.entry_names.len() as u32;
-        for (entry, number) in gathered.entries.iter().zip(first..) {
-            if let Some(child) = self.numbers.get(&entry.child) {
-                self.leading.push((*child, number));
-            } else {
+        for entry in &entries {
+            let child = self.numbers.get(&entry.child).copied();
+            if child.is_none() {
                 self.missing.push(entry.child);
             }
+            children.push(child);
             self.entry_names.push(names[entry.name as usize]);
         }
-        // The edges, turned round: counted, then dealt out.
-        let start = self.holders.len() as u32;
-        let mut ends = vec![0_u32; gathered.entries.len()];
-        for entry in &gathered.edges {
-            ends[*entry as usize] += 1;
-        }
-        let mut sum = start;
-        for end in &mut ends {
-            sum += *end;
-            *end = sum - *end;
-        }
-        self.holders.resize(sum as usize, 0);
-        let mut from = 0;
-        for (tree, to) in gathered.ends.iter().enumerate() {
-            for entry in &gathered.edges[from..*to as usize] {
-                let next = &mut ends[*entry as usize];
-                self.holders[*next as usize] = base + tree as Tree;
-                *next += 1;
-            }
-            from = *to as usize;
-        }
-        self.ends.extend(ends);
+        self.holders.append(holders, base);
+    }
+
+    /// How many trees there are.
+    pub(super) fn len(&self) -> usize {
+        self.leading.len()
     }
 
     /// A tree's number.
@@ -272,13 +288,9 @@ impl Trees {
 
     /// The trees that have `tree` for a subtree, and under which name's number.
     pub(super) fn above(&self, tree: Tree) -> impl Iterator<Item = (Tree, u32)> {
-        let first = self.leading.partition_point(|(child, _)| *child < tree);
-        let leading = self.leading[first..].iter().take_while(move |(child, _)| *child == tree);
-        leading.flat_map(|(_, entry)| {
-            let from = if *entry == 0 { 0 } else { self.ends[*entry as usize - 1] };
-            let holders = &self.holders[from as usize..self.ends[*entry as usize] as usize];
+        self.leading.group(tree).iter().flat_map(|entry| {
             let name = self.entry_names[*entry as usize];
-            holders.iter().map(move |holder| (*holder, name))
+            self.holders.group(*entry).iter().map(move |holder| (*holder, name))
         })
     }
 
@@ -305,7 +317,7 @@ mod tests {
         let mut two = Gathered::default();
         two.take(below, &line("100644", "file", blob), &wanted, None, false);
         two.take(other, &line("40000", "a", below), &wanted, None, false);
-        let trees = Trees::new(vec![one, two]);
+        let trees = Trees::new(vec![one.turned(), two.turned()]);
         let number = |id: &Id| trees.number(id).unwrap();
         let [(holder, name)] = trees.holding(&blob) else { panic!("one tree holds it") };
         assert_eq!((*holder, trees.name(*name)), (number(&below), &b"file"[..]));
@@ -330,7 +342,7 @@ mod tests {
         let noted = gathered.take([1; 20], &base, &wanted, None, true);
         let base = noted.as_ref().map(|noted| (noted, &copies[..]));
         assert!(gathered.take([2; 20], &tree, &wanted, base, false).is_none());
-        let trees = Trees::new(vec![gathered]);
+        let trees = Trees::new(vec![gathered.turned()]);
         let held: Vec<_> =
             trees.holding(&blob).iter().map(|(tree, name)| (*tree, trees.name(*name))).collect();
         assert_eq!(held, [(0, &b"b"[..]), (1, b"b")]);

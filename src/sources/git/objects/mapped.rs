@@ -16,7 +16,7 @@ pub(super) struct Mapped {
     pack: Mmap,
     index: Mmap,
     frame: Frame,
-    /// Read when they are first asked for: whoever reads all of a pack does so again. They take 44 bytes an object.
+    /// Read when they are first asked for: whoever reads all of a pack does so again. They take 56 bytes an object.
     families: OnceLock<Families>,
 }
 
@@ -58,7 +58,7 @@ impl Mapped {
     /// The pack with its families linked.
     pub(super) fn linked(&self, pool: &ThreadPool) -> Pack<'_> {
         let read = || pool.install(|| Families::of(&self.pack, self.index()));
-        Pack::new(&self.pack, self.index(), self.families.get_or_init(read))
+        Pack::new(&self.pack, self.families.get_or_init(read))
     }
 
     /// Whether an object is in it, be it readable or not.

@@ -2,6 +2,7 @@
 
 use super::PackError;
 use crate::model::traces::Copied;
+use crate::sources::git::buffer::Buffer;
 
 const SHORT: PackError = PackError::Corrupt("a delta is cut off");
 
@@ -24,13 +25,16 @@ fn size(bytes: &[u8]) -> Result<(u64, usize), PackError> {
     Err(PackError::Corrupt("a delta's size is cut off or too large"))
 }
 
-/// Applies `delta` to `base`; `result` is cleared and then holds the object, and `copies` what of it was copied, as far as
-/// that is noted.
+/// Pieces up to this many bytes are copied as if they were as long: most are short, and to find out how short costs more.
+const STEP: usize = 32;
+
+/// Applies `delta` to `base`; `result` then holds the object, and `copies` what of it was copied, as far as that is
+/// noted.
 /// `limit` bounds its size before anything is allocated.
 pub(crate) fn apply(
     base: &[u8],
     delta: &[u8],
-    result: &mut Vec<u8>,
+    result: &mut Buffer,
     copies: &mut Vec<Copied>,
     limit: u64,
 ) -> Result<(), PackError> {
@@ -43,36 +47,36 @@ pub(crate) fn apply(
     }
     let wanted = usize::try_from(result_size).map_err(|_| PackError::TooLarge(result_size))?;
     copies.clear();
-    result.clear();
-    result.reserve(wanted);
+    let room = result.room(wanted);
+    let mut at = 0;
     let mut rest = &delta[start..];
     while let Some((&instruction, after)) = rest.split_first() {
         rest = after;
-        let piece = match instruction {
+        let (source, size) = match instruction {
             0 => return Err(PackError::Corrupt("a delta has an instruction that means nothing")),
             insert @ 1..=0x7f => {
-                let (piece, after) = rest.split_at_checked(usize::from(insert)).ok_or(SHORT)?;
-                rest = after;
-                piece
+                let source = rest;
+                rest = rest.get(usize::from(insert)..).ok_or(SHORT)?;
+                (source, usize::from(insert))
             }
             copy => {
-                let offset = number(copy, 4, &mut rest)?;
-                let size = match number(copy >> 4, 3, &mut rest)? {
-                    0 => 0x1_0000,
-                    size => size,
-                };
+                let (offset, size) = stretch(copy, &mut rest)?;
                 let outside = PackError::Corrupt("a delta copies from outside of its base");
-                let piece = base.get(offset..offset + size).ok_or(outside)?;
-                note(Copied { from: offset, to: result.len(), len: size }, copies);
-                piece
+                let source = base.get(offset..).filter(|source| size <= source.len());
+                note(Copied { from: offset, to: at, len: size }, copies);
+                (source.ok_or(outside)?, size)
             }
         };
-        if piece.len() > wanted - result.len() {
+        if size > wanted - at {
             return Err(PackError::Corrupt("a delta makes more than it says"));
         }
-        result.extend_from_slice(piece);
+        match (room[at..].first_chunk_mut::<STEP>(), source.first_chunk::<STEP>()) {
+            (Some(into), Some(source)) if size <= STEP => *into = *source,
+            _ => room[at..at + size].copy_from_slice(&source[..size]),
+        }
+        at += size;
     }
-    if result.len() != wanted {
+    if at != wanted {
         return Err(PackError::Corrupt("a delta makes less than it says"));
     }
     Ok(())
@@ -92,15 +96,28 @@ fn note(copied: Copied, all: &mut Vec<Copied>) {
     }
 }
 
-/// A little-endian number of up to `bytes` bytes, of which only those are stored whose bit is set in `present`.
-fn number(present: u8, bytes: u32, rest: &mut &[u8]) -> Result<usize, PackError> {
-    let mut value = 0;
-    for index in (0..bytes).filter(|index| present & (1 << index) != 0) {
-        let (&byte, after) = rest.split_first().ok_or(SHORT)?;
-        *rest = after;
-        value |= usize::from(byte) << (8 * index);
+/// What a copy is of: offset and size, four bytes and three, of which only those are stored whose bit is set in the
+/// instruction.
+fn stretch(instruction: u8, rest: &mut &[u8]) -> Result<(usize, usize), PackError> {
+    let stored = (instruction & 0x7f).count_ones() as usize;
+    let (bytes, after) = rest.split_at_checked(stored).ok_or(SHORT)?;
+    let mut next = rest.first_chunk().map_or_else(
+        || bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)),
+        |chunk| u64::from_le_bytes(*chunk),
+    );
+    // Which are there is as good as random, so nothing branches on it.
+    let mut fields = 0;
+    for field in 0..7 {
+        let is_stored = u64::from(instruction >> field & 1);
+        fields |= (next & (0xff * is_stored)) << (8 * field);
+        next >>= 8 * is_stored;
     }
-    Ok(value)
+    *rest = after;
+    let size = match (fields >> 32) as usize {
+        0 => 0x1_0000,
+        size => size,
+    };
+    Ok((fields as u32 as usize, size))
 }
 
 #[cfg(test)]
@@ -110,21 +127,21 @@ mod tests {
     use super::*;
 
     fn applied(base: &[u8], delta: &[u8]) -> Result<Vec<u8>, PackError> {
-        let (mut result, mut copies) = (Vec::new(), Vec::new());
+        let (mut result, mut copies) = (Buffer::default(), Vec::new());
         apply(base, delta, &mut result, &mut copies, 1000)?;
         for Copied { from, to, len } in copies {
             assert_eq!(base[from..from + len], result[to..to + len]);
         }
-        Ok(result)
+        Ok(result.to_vec())
     }
 
     #[test]
     fn copies_that_go_on_are_one() {
         // Base of 5, result of 6: copy 2 from 0, copy 2 from 2, copy 2 from 3.
         let delta = [5, 6, 0x91, 0, 2, 0x91, 2, 2, 0x91, 3, 2];
-        let (mut result, mut copies) = (Vec::new(), Vec::new());
+        let (mut result, mut copies) = (Buffer::default(), Vec::new());
         apply(b"abcde", &delta, &mut result, &mut copies, 6).unwrap();
-        assert_eq!(result, b"abcdde");
+        assert_eq!(*result, *b"abcdde");
         let expected = [Copied { from: 0, to: 0, len: 4 }, Copied { from: 3, to: 4, len: 2 }];
         assert_eq!(copies, expected);
     }

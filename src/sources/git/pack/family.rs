@@ -4,8 +4,10 @@ use std::sync::Mutex;
 
 use rayon::prelude::*;
 
-use super::entry::{self, Form};
+use super::entry::{self, Form, Header};
+use super::offsets::{Offsets, Place};
 use super::{Id, Index, Kind, PackError, TRAILER};
+use crate::sources::git::inflate::Packed;
 
 const NONE: u32 = u32::MAX;
 
@@ -16,19 +18,18 @@ const HEADER: usize = 12;
 #[derive(Clone, Copy)]
 pub(crate) struct Pack<'a> {
     data: &'a [u8],
-    pub(super) index: Index<'a>,
     families: &'a Families,
 }
 
 /// What the headers of all entries of a pack say. Entries are numbered in the order of offsets.
 #[derive(Default)]
 pub(crate) struct Families {
-    places: Vec<Place>,
-    nodes: Vec<Node>,
+    /// One more than there are, which says where the last one ends.
+    entries: Vec<Entry>,
+    /// Whether the index has a checksum of each entry. All but those that cannot be used match it.
+    is_checked: bool,
     /// The deltas on each entry lie side by side, those with the fewest entries below them first.
     children: Vec<u32>,
-    /// Where the deltas on each entry start in `children`, and one more number.
-    first_child: Vec<u32>,
     /// Entries below each entry, itself counted.
     family: Vec<u32>,
     /// Entries that cannot be used, nor those below them.
@@ -37,80 +38,82 @@ pub(crate) struct Families {
     circles: Vec<u32>,
 }
 
-/// Where an entry starts in the pack, and where it stands in the index.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    offset: u64,
-    position: u32,
-}
-
-/// What the header of an entry says.
+/// All that a walk needs to know of an entry. Families are walked in no order that memory is laid out in, so it lies in
+/// one place: to fetch its parts from tables of their own costs more than to rebuild a small object.
 #[derive(Clone, Copy)]
-pub(super) struct Node {
+pub(super) struct Entry {
+    /// Where it starts in the pack.
+    offset: u64,
     /// Bytes of the entry once inflated: of the object, or of the delta.
     pub(super) size: u64,
+    /// Where the deltas on it start among those of all entries. Those of the next entry follow them.
+    first_child: u32,
+    pub(super) id: Id,
+    /// Bytes that its header takes.
     header: u8,
     /// The kind of what is no delta.
     pub(super) whole: Option<Kind>,
+    /// Whether the index has another entry of this id before.
+    pub(super) is_repeated: bool,
 }
 
 impl Families {
     /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool.
     pub(crate) fn of(data: &[u8], index: Index<'_>) -> Self {
-        let mut places: Vec<Place> = (0..index.len())
-            .map(|position| Place {
-                offset: index.offset(position).unwrap_or(u64::MAX),
-                position: position as u32,
-            })
-            .collect();
-        places.par_sort_unstable();
-        let mut families = Self { places, ..Self::default() };
-        let pack = Pack::new(data, index, &families);
+        let offsets = Offsets::of(index, data.len());
         let unusable = Mutex::new(Vec::new());
-        let (mut nodes, mut bases) = (Vec::new(), Vec::new());
-        let numbers = (0..pack.families.places.len() as u32).into_par_iter();
+        let (mut entries, mut bases) = (Vec::with_capacity(offsets.len() + 1), Vec::new());
+        let numbers = (0..offsets.len() as u32).into_par_iter();
         let read = numbers.map(|number| {
-            pack.read(number).unwrap_or_else(|error| {
-                unusable.lock().expect("collecting does not panic").push((number, error));
-                (Node { size: 0, header: 0, whole: None }, NONE)
-            })
+            let Place { offset, position } = offsets.place(number);
+            let position = position as usize;
+            let (id, is_repeated) = (index.id(position), index.is_repeated(position));
+            let unread = Entry { offset, id, is_repeated, ..Entry::behind_all() };
+            read(data, index, &offsets, number).map_or_else(
+                |error| {
+                    unusable.lock().expect("collecting does not panic").push((number, error));
+                    (unread, NONE)
+                },
+                |(Header { form, size, len }, base)| {
+                    let whole = if let Form::Whole(kind) = form { Some(kind) } else { None };
+                    (Entry { size, whole, header: len as u8, ..unread }, base)
+                },
+            )
         });
-        read.unzip_into_vecs(&mut nodes, &mut bases);
-        families.nodes = nodes;
-        families.unusable = unusable.into_inner().expect("collecting does not panic");
-        families.unusable.sort_unstable_by_key(|(number, _)| *number);
+        read.unzip_into_vecs(&mut entries, &mut bases);
+        drop(offsets);
+        entries.push(Entry::behind_all());
+        let mut unusable = unusable.into_inner().expect("collecting does not panic");
+        unusable.sort_unstable_by_key(|(number, _)| *number);
+        let is_checked = index.has_checksums();
+        let mut families = Self { entries, is_checked, unusable, ..Self::default() };
         families.link(&bases);
         families
     }
 
-    /// The number of the entry at an offset: the last, if there are several.
-    fn at(&self, offset: u64) -> Option<u32> {
-        let after = self.places.partition_point(|place| place.offset <= offset);
-        let number = after.checked_sub(1)?;
-        (self.places[number].offset == offset).then_some(number as u32)
-    }
-
     /// Puts the deltas on each entry side by side, and counts families.
     fn link(&mut self, bases: &[u32]) {
-        let count = self.nodes.len();
-        self.first_child = vec![0; count + 1];
+        let mut next = vec![0; bases.len()];
         for base in bases.iter().filter(|base| **base != NONE) {
-            self.first_child[*base as usize + 1] += 1;
+            next[*base as usize] += 1;
         }
-        for number in 0..count {
-            self.first_child[number + 1] += self.first_child[number];
+        let mut sum = 0;
+        for (entry, next) in self.entries.iter_mut().zip(&mut next) {
+            entry.first_child = sum;
+            sum += *next;
+            *next = entry.first_child;
         }
-        let mut next = self.first_child.clone();
-        self.children = vec![0; self.first_child[count] as usize];
-        for (number, base) in bases.iter().enumerate().filter(|(_, base)| **base != NONE) {
+        self.entries[bases.len()].first_child = sum;
+        self.children = vec![0; sum as usize];
+        for (number, base) in (0..).zip(bases).filter(|(_, base)| **base != NONE) {
             let place = &mut next[*base as usize];
-            self.children[*place as usize] = number as u32;
+            self.children[*place as usize] = number;
             *place += 1;
         }
         self.count_families(bases);
         let family = &self.family;
-        for number in 0..count {
-            let range = self.first_child[number] as usize..self.first_child[number + 1] as usize;
+        for around in self.entries.windows(2) {
+            let range = around[0].first_child as usize..around[1].first_child as usize;
             // Whoever walks a family lets go of an object before it turns to the last of its deltas: with the largest
             // branch last, the objects held at once are no more than the logarithm of the family's size.
             self.children[range].sort_by_key(|child| family[*child as usize]);
@@ -118,91 +121,114 @@ impl Families {
     }
 
     fn count_families(&mut self, bases: &[u32]) {
-        let starts = (0..bases.len() as u32).filter(|number| bases[*number as usize] == NONE);
+        let numbers = 0..bases.len() as u32;
+        let base_of = |number: u32| Some(bases[number as usize]).filter(|base| *base != NONE);
+        self.family = vec![0; bases.len()];
+        let mut count = |number: u32| {
+            self.family[number as usize] += 1;
+            if let Some(base) = base_of(number) {
+                self.family[base as usize] += self.family[number as usize];
+            }
+        };
+        // Git puts what others are deltas on before these, unless it names bases by their ids.
+        if numbers.clone().all(|number| base_of(number).is_none_or(|base| base < number)) {
+            return numbers.rev().for_each(count);
+        }
         let mut order: Vec<u32> = Vec::with_capacity(bases.len());
-        order.extend(starts);
+        order.extend(numbers.clone().filter(|number| base_of(*number).is_none()));
         let mut done = 0;
         while let Some(number) = order.get(done).copied() {
-            order.extend_from_slice(self.children(number));
+            order.extend_from_slice(children(&self.entries, &self.children, number));
             done += 1;
         }
-        self.family = vec![0; bases.len()];
-        for number in order.into_iter().rev() {
-            self.family[number as usize] += 1;
-            if let Some(base) = bases.get(number as usize).filter(|base| **base != NONE) {
-                self.family[*base as usize] += self.family[number as usize];
-            }
-        }
+        order.into_iter().rev().for_each(&mut count);
         // Only what hangs below a start was counted; the rest goes round and round.
-        let circles = (0..bases.len() as u32).filter(|number| self.family[*number as usize] == 0);
+        let circles = numbers.filter(|number| self.family[*number as usize] == 0);
         self.circles = circles.collect();
-    }
-
-    /// The entries that are deltas on an entry.
-    fn children(&self, number: u32) -> &[u32] {
-        let number = number as usize;
-        &self.children[self.first_child[number] as usize..self.first_child[number + 1] as usize]
     }
 }
 
-impl<'a> Pack<'a> {
-    /// The pack in `data` with its index, and the families that were read of them.
-    pub(crate) fn new(data: &'a [u8], index: Index<'a>, families: &'a Families) -> Self {
-        Self { data, index, families }
+impl Entry {
+    /// One that starts behind every other, and has nothing.
+    fn behind_all() -> Self {
+        Self {
+            offset: u64::MAX,
+            size: 0,
+            first_child: 0,
+            id: [0; 20],
+            header: 0,
+            whole: None,
+            is_repeated: false,
+        }
     }
+}
 
-    /// Reads the header of an entry; with it comes the number of the entry that it is a delta on.
-    fn read(&self, number: u32) -> Result<(Node, u32), PackError> {
-        let Place { offset, position } = self.families.places[number as usize];
-        let position = position as usize;
-        self.index.offset(position)?;
-        if self.families.places.get(number as usize + 1).is_some_and(|next| next.offset == offset) {
-            return Err(PackError::Corrupt("its index has another object at the same offset"));
-        }
-        let bytes = self.bytes(number)?;
-        // Without this, a wrong bit in a header could make a blob a tree, which nobody would miss.
-        if self.index.checksum(position).is_some_and(|sum| sum != libdeflater::crc32(bytes)) {
-            return Err(PackError::Corrupt("its entry does not match its checksum"));
-        }
-        let header = entry::parse(bytes)?;
-        let mut node = Node { size: header.size, header: header.len as u8, whole: None };
-        let base = match header.form {
-            Form::Whole(kind) => {
-                node.whole = Some(kind);
-                return Ok((node, NONE));
-            }
-            Form::OffsetDelta(distance) => offset.checked_sub(distance),
-            Form::IdDelta(id) => match self.index.find(&id) {
-                Some(position) => Some(self.index.offset(position)?),
-                None => return Err(PackError::Corrupt("what it is a delta on is not in its pack")),
-            },
-        };
-        let base = base.and_then(|offset| self.families.at(offset));
-        base.map(|base| (node, base))
-            .ok_or(PackError::Corrupt("what it is a delta on is no entry of its pack"))
+/// The entries that are deltas on an entry, of those of all.
+fn children<'a>(entries: &[Entry], children: &'a [u32], number: u32) -> &'a [u32] {
+    let number = number as usize;
+    &children[entries[number].first_child as usize..entries[number + 1].first_child as usize]
+}
+
+/// Reads the header of an entry; with it comes the number of the entry that it is a delta on.
+fn read(
+    data: &[u8],
+    index: Index<'_>,
+    offsets: &Offsets,
+    number: u32,
+) -> Result<(Header, u32), PackError> {
+    let Place { offset, position } = offsets.place(number);
+    let position = position as usize;
+    index.offset(position)?;
+    let next = offsets.next(number);
+    if next == Some(offset) {
+        return Err(PackError::Corrupt("its index has another object at the same offset"));
+    }
+    let bytes = bytes(data, offset, next.unwrap_or(u64::MAX))?;
+    // Without this, a wrong bit in a header could make a blob a tree, which nobody would miss.
+    if index.checksum(position).is_some_and(|sum| sum != libdeflater::crc32(bytes)) {
+        return Err(PackError::Corrupt("its entry does not match its checksum"));
+    }
+    let header = entry::parse(bytes)?;
+    let base = match header.form {
+        Form::Whole(_) => return Ok((header, NONE)),
+        Form::OffsetDelta(distance) => offset.checked_sub(distance),
+        Form::IdDelta(id) => match index.find(&id) {
+            Some(position) => Some(index.offset(position)?),
+            None => return Err(PackError::Corrupt("what it is a delta on is not in its pack")),
+        },
+    };
+    let base = base.and_then(|offset| offsets.at(offset));
+    base.map(|base| (header, base))
+        .ok_or(PackError::Corrupt("what it is a delta on is no entry of its pack"))
+}
+
+/// The bytes of an entry, up to the next one.
+fn bytes(data: &[u8], start: u64, next: u64) -> Result<&[u8], PackError> {
+    let end = data.len().saturating_sub(TRAILER) as u64;
+    if start < HEADER as u64 || start >= end {
+        return Err(PackError::Corrupt("its entry lies outside of its pack"));
+    }
+    Ok(&data[start as usize..next.min(end) as usize])
+}
+
+impl<'a> Pack<'a> {
+    /// The pack in `data`, and the families that were read of it.
+    pub(crate) fn new(data: &'a [u8], families: &'a Families) -> Self {
+        Self { data, families }
     }
 
     /// How many objects the pack holds.
     pub(super) fn len(&self) -> usize {
-        self.families.nodes.len()
+        self.families.entries.len() - 1
     }
 
-    pub(super) fn node(&self, number: u32) -> &Node {
-        &self.families.nodes[number as usize]
-    }
-
-    /// Where an entry stands in the index.
-    pub(super) fn position(&self, number: u32) -> usize {
-        self.families.places[number as usize].position as usize
-    }
-
-    pub(super) fn id(&self, number: u32) -> Id {
-        self.index.id(self.position(number))
+    pub(super) fn entry(&self, number: u32) -> &'a Entry {
+        &self.families.entries[number as usize]
     }
 
     /// The entries that are deltas on an entry.
     pub(super) fn children(&self, number: u32) -> &'a [u32] {
-        self.families.children(number)
+        children(&self.families.entries, &self.families.children, number)
     }
 
     /// How many entries hang below an entry, itself counted.
@@ -222,18 +248,15 @@ impl<'a> Pack<'a> {
 
     /// The deflated bytes of an entry.
     pub(super) fn body(&self, number: u32) -> Result<&'a [u8], PackError> {
-        let bytes = self.bytes(number)?;
-        Ok(&bytes[usize::from(self.families.nodes[number as usize].header)..])
+        self.packed(number).map(|packed| &packed.bytes[..packed.len])
     }
 
-    /// The bytes of an entry, up to the next one.
-    fn bytes(&self, number: u32) -> Result<&'a [u8], PackError> {
-        let end = self.data.len().saturating_sub(TRAILER) as u64;
-        let start = self.families.places[number as usize].offset;
-        let next = self.families.places.get(number as usize + 1).map_or(end, |next| next.offset);
-        if start < HEADER as u64 || start >= end {
-            return Err(PackError::Corrupt("its entry lies outside of its pack"));
-        }
-        Ok(&self.data[start as usize..next.min(end) as usize])
+    /// The deflated bytes of an entry, and those that follow it.
+    pub(super) fn packed(&self, number: u32) -> Result<Packed<'a>, PackError> {
+        let (entry, next) = (self.entry(number), self.entry(number + 1));
+        let header = usize::from(entry.header);
+        let len = bytes(self.data, entry.offset, next.offset)?.len() - header;
+        let bytes = &self.data[entry.offset as usize + header..];
+        Ok(Packed { bytes, len, is_checked: self.families.is_checked })
     }
 }

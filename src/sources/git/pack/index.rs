@@ -3,6 +3,8 @@
 //! Only the frame is checked when one is opened. Tables are read with bounds as they are asked for, so that an index
 //! with a wrong bit still tells of all other objects; `is_intact` says whether it is as it was written.
 
+use std::cmp::Ordering;
+
 use sha1::{Digest, Sha1};
 
 use super::PackError;
@@ -81,12 +83,16 @@ impl<'a> Index<'a> {
 
     /// The id of the object at `position`, in the order of ids.
     pub(crate) fn id(&self, position: usize) -> Id {
+        *self.id_at(position)
+    }
+
+    fn id_at(&self, position: usize) -> &'a Id {
         let at = self.tables()
             + match self.frame.version {
                 Version::One => 24 * position + 4,
                 Version::Two => 20 * position,
             };
-        self.bytes[at..at + 20].try_into().expect("the frame was checked")
+        self.bytes[at..].first_chunk().expect("the frame was checked")
     }
 
     /// Where the object at `position` starts in the pack.
@@ -107,10 +113,15 @@ impl<'a> Index<'a> {
             .ok_or(PackError::Corrupt("its index has no place for its offset"))
     }
 
-    /// The CRC-32 of the entry of the object at `position`. Version 1 has none.
+    /// Whether there are checksums of entries. Version 1 has none.
+    pub(crate) fn has_checksums(&self) -> bool {
+        self.frame.version == Version::Two
+    }
+
+    /// The CRC-32 of the entry of the object at `position`, if there are any.
     pub(crate) fn checksum(&self, position: usize) -> Option<u32> {
         let table = self.tables() + 20 * self.frame.count;
-        (self.frame.version == Version::Two).then(|| be32(self.bytes, table + 4 * position))
+        self.has_checksums().then(|| be32(self.bytes, table + 4 * position))
     }
 
     /// The position of the object `id`.
@@ -121,23 +132,40 @@ impl<'a> Index<'a> {
             number.min(self.frame.count)
         };
         let (mut low, mut high) = (if slot == 0 { 0 } else { fanout(slot - 1) }, fanout(slot));
-        // Ids are spread evenly, so the bytes that follow tell about where in its slot an id is.
+        if low >= high {
+            return None;
+        }
+        // Ids are spread evenly, so the bytes that follow tell about where in its slot an id is: it is looked for in
+        // growing steps from there.
         let next = u32::from_be_bytes([id[1], id[2], id[3], id[4]]);
-        let guess = low + ((high.saturating_sub(low) as u64 * u64::from(next)) >> 32) as usize;
-        for reach in [32, 256] {
-            let (from, to) = (guess.saturating_sub(reach).max(low), (guess + reach).min(high));
-            let is_behind = from == low || self.id(from) <= *id;
-            if is_behind && (to == high || *id < self.id(to)) {
-                (low, high) = (from, to);
-                break;
+        let guess = low + (((high - low) as u64 * u64::from(next)) >> 32) as usize;
+        let prefix = first(id);
+        let compare = |position: usize| {
+            let other = self.id_at(position);
+            first(other).cmp(&prefix).then_with(|| other.cmp(id))
+        };
+        let mut step = 4;
+        if compare(guess) == Ordering::Greater {
+            high = guess;
+            while high - low > step && compare(high - step) == Ordering::Greater {
+                high -= step;
+                step *= 2;
             }
+            low = low.max(high.saturating_sub(step));
+        } else {
+            low = guess;
+            while high - low > step && compare(low + step) != Ordering::Greater {
+                low += step;
+                step *= 2;
+            }
+            high = high.min(low + step);
         }
         while low < high {
             let middle = low.midpoint(high);
-            match self.id(middle).cmp(id) {
-                std::cmp::Ordering::Equal => return Some(middle),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
+            match compare(middle) {
+                Ordering::Equal => return Some(middle),
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
             }
         }
         None
@@ -169,6 +197,72 @@ impl<'a> Index<'a> {
     }
 }
 
+/// The first bytes of an id, which nearly always tell how it stands to another one.
+fn first(id: &Id) -> u64 {
+    u64::from_be_bytes(*id.first_chunk().expect("an id has twenty bytes"))
+}
+
 fn be32(bytes: &[u8], at: usize) -> u32 {
     u32::from_be_bytes(bytes[at..at + 4].try_into().expect("the frame was checked"))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// An index of version 2 with these ids and no offsets.
+    fn index(ids: &[Id]) -> Vec<u8> {
+        let mut bytes = MAGIC.to_vec();
+        for slot in 0..=255 {
+            let count = ids.iter().filter(|id| id[0] <= slot).count();
+            bytes.extend((count as u32).to_be_bytes());
+        }
+        bytes.extend(ids.concat());
+        bytes.resize(bytes.len() + 8 * ids.len() + TRAILER, 0);
+        bytes
+    }
+
+    /// Few first bytes, so that slots are full; and ids that nearly are each other.
+    fn id() -> impl Strategy<Value = Id> {
+        let spread = any::<[u8; 19]>();
+        let alike = any::<[u8; 2]>().prop_map(|ends| {
+            let mut id = [7; 19];
+            (id[0], id[18]) = (ends[0], ends[1] % 3);
+            id
+        });
+        (0..3_u8, prop_oneof![spread, alike]).prop_map(|(first, rest)| {
+            let mut id = [first; 20];
+            id[1..].copy_from_slice(&rest);
+            id
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn ids_are_found_where_they_stand(
+            ids in prop::collection::btree_set(id(), 0..300),
+            others in prop::collection::vec(id(), 0..50),
+        ) {
+            let ids: Vec<Id> = ids.into_iter().collect();
+            let bytes = index(&ids);
+            let index = Index::parse(&bytes).unwrap();
+            for id in ids.iter().chain(&others) {
+                prop_assert_eq!(index.find(id), ids.binary_search(id).ok());
+            }
+        }
+
+        #[test]
+        fn nothing_panics_where_ids_are_in_no_order(ids in prop::collection::vec(id(), 0..300), other in id()) {
+            let mut bytes = index(&ids);
+            let check = |bytes: &[u8]| {
+                let found = Index::parse(bytes).unwrap().find(&other);
+                assert!(found.is_none_or(|position| ids[position] == other));
+            };
+            check(&bytes);
+            bytes[MAGIC.len()..][..FANOUT - 4].reverse();
+            check(&bytes);
+        }
+    }
 }

@@ -10,6 +10,7 @@ pub(super) mod delta;
 pub(super) mod entry;
 mod family;
 mod index;
+mod offsets;
 mod single;
 mod walk;
 

@@ -6,14 +6,15 @@ use super::entry::{self, Form, Header};
 use super::{Index, Kind, MAX_OBJECT, Object, PackError, STREAMED, TRAILER, delta, walk};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
+use crate::sources::git::buffer::Buffer;
 use crate::sources::git::inflate;
 
 /// The buffers that single objects are rebuilt in.
 pub(crate) struct Single {
     inflater: Decompressor,
-    object: Vec<u8>,
-    base: Vec<u8>,
-    delta: Vec<u8>,
+    object: Buffer,
+    base: Buffer,
+    delta: Buffer,
     copies: Vec<Copied>,
 }
 
@@ -21,9 +22,9 @@ impl Single {
     pub(crate) fn new() -> Self {
         Self {
             inflater: Decompressor::new(),
-            object: Vec::new(),
-            base: Vec::new(),
-            delta: Vec::new(),
+            object: Buffer::default(),
+            base: Buffer::default(),
+            delta: Buffer::default(),
             copies: Vec::new(),
         }
     }

@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use libdeflater::Decompressor;
 use rayon::ThreadPool;
 
-use super::family::Pack;
+use super::family::{Entry, Pack};
 use super::{Id, Kind, MAX_OBJECT, Object, PackError, STREAMED, delta};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
+use crate::sources::git::buffer::Buffer;
 use crate::sources::git::inflate::{self, Inflating};
 
 /// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones.
@@ -21,6 +22,9 @@ const CHUNK: usize = 16;
 
 /// A family with more than this part of all work is started early, so that it is not what all wait for at the end.
 const HEAVY: u64 = 256;
+
+/// How many times the work of other objects archives are, with the same size.
+const ARCHIVED: u64 = 16;
 
 /// Buffers above this many bytes are given back after each family.
 const KEPT: usize = 16 << 20;
@@ -76,7 +80,7 @@ impl Pack<'_> {
             self.fail(*number, error, &mut failed);
         }
         let circle = PackError::Corrupt("it is, over others, a delta on itself");
-        let circles = self.circles().iter().map(|number| self.id(*number));
+        let circles = self.circles().iter().map(|number| self.entry(*number).id);
         failed.extend(circles.map(|id| Failed { id, error: circle.clone() }));
         failed
     }
@@ -84,11 +88,16 @@ impl Pack<'_> {
     /// The whole objects of wanted kinds: those with much work below them, most first, and all others as they lie.
     fn roots(&self, wanted: impl Fn(Kind) -> bool, threads: usize) -> (Vec<u32>, Vec<u32>) {
         let mut light: Vec<u32> = (0..self.len() as u32)
-            .filter(|number| self.node(*number).whole.is_some_and(&wanted))
+            .filter(|number| self.entry(*number).whole.is_some_and(&wanted))
             .collect();
-        // Objects of one family are about as large as its root.
-        let work =
-            |root: &u32| u64::from(self.family(*root)).saturating_mul(1 + self.node(*root).size);
+        // Objects of one family are about as large as its root. What deflating made hardly smaller may well be an archive,
+        // of which all members are looked at.
+        let work = |root: &u32| {
+            let size = self.entry(*root).size;
+            let packed = self.body(*root).map_or(0, <[u8]>::len) as u64;
+            let unpacked = if packed > size / 8 * 7 { ARCHIVED } else { 1 };
+            u64::from(self.family(*root)).saturating_mul(1 + size).saturating_mul(unpacked)
+        };
         let all = light.iter().map(work).fold(0, u64::saturating_add);
         let mut heavy = Vec::new();
         if threads > 1 {
@@ -102,7 +111,7 @@ impl Pack<'_> {
     fn fail(&self, number: u32, error: &PackError, failed: &mut Vec<Failed>) {
         let mut pending = vec![number];
         while let Some(number) = pending.pop() {
-            failed.push(Failed { id: self.id(number), error: error.clone() });
+            failed.push(Failed { id: self.entry(number).id, error: error.clone() });
             pending.extend(self.children(number));
         }
     }
@@ -113,13 +122,13 @@ struct Thread<'p, 'a, S, N> {
     pack: &'p Pack<'a>,
     skip: S,
     inflater: Decompressor,
-    delta: Vec<u8>,
+    delta: Buffer,
     copies: Vec<Copied>,
     /// Objects on which there are still deltas to rebuild, each a delta on the one before or further up.
     held: Vec<Held<'p, N>>,
     held_bytes: u64,
     /// Buffers for the next objects.
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Buffer>,
     /// How many objects were handed over or skipped.
     passed: usize,
     failed: Vec<Failed>,
@@ -127,7 +136,7 @@ struct Thread<'p, 'a, S, N> {
 
 /// An object and the deltas on it that come next.
 struct Held<'p, N> {
-    object: Vec<u8>,
+    object: Buffer,
     note: Option<N>,
     pending: &'p [u32],
 }
@@ -138,7 +147,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
             pack,
             skip,
             inflater: Decompressor::new(),
-            delta: Vec::new(),
+            delta: Buffer::default(),
             copies: Vec::new(),
             held: Vec::new(),
             held_bytes: 0,
@@ -150,7 +159,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
 
     /// Rebuilds the family below `root`, depth first.
     fn family(&mut self, root: u32, worker: &mut impl FnMut(Object<'_, N>)) {
-        let kind = self.pack.node(root).whole.expect("families hang below whole objects");
+        let kind = self.pack.entry(root).whole.expect("families hang below whole objects");
         if self.is_streamed(root, kind) {
             return self.stream(root, worker);
         }
@@ -162,18 +171,17 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
             self.one(child, kind, worker);
         }
         debug_assert_eq!(self.held_bytes, 0);
-        self.spare.retain(|buffer| buffer.capacity() <= KEPT);
-        if self.delta.capacity() > KEPT {
-            self.delta = Vec::new();
+        self.spare.retain(|buffer| buffer.size() <= KEPT);
+        if self.delta.size() > KEPT {
+            self.delta = Buffer::default();
         }
     }
 
     /// Rebuilds an entry, from the object that is held last, hands it over, and holds it if there are deltas on it.
     fn one(&mut self, number: u32, kind: Kind, worker: &mut impl FnMut(Object<'_, N>)) {
         let children = self.pack.children(number);
-        let id = self.pack.id(number);
-        let repeated = self.pack.index.is_repeated(self.pack.position(number));
-        let skipped = repeated || (self.skip)(&id);
+        let &Entry { id, is_repeated, .. } = self.pack.entry(number);
+        let skipped = is_repeated || (self.skip)(&id);
         let mut object = self.spare.pop().unwrap_or_default();
         let rebuilt =
             if skipped && children.is_empty() { Ok(()) } else { self.rebuild(number, &mut object) };
@@ -206,13 +214,13 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     }
 
     /// Puts the object of an entry into a buffer.
-    fn rebuild(&mut self, number: u32, object: &mut Vec<u8>) -> Result<(), PackError> {
-        let body = self.pack.body(number)?;
-        let size = self.pack.node(number).size;
+    fn rebuild(&mut self, number: u32, object: &mut Buffer) -> Result<(), PackError> {
+        let packed = self.pack.packed(number)?;
+        let size = self.pack.entry(number).size;
         let Some(base) = self.held.last() else {
-            return inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, object);
+            return inflate::ending(&mut self.inflater, packed, size, MAX_OBJECT, object);
         };
-        inflate::whole(&mut self.inflater, body, size, MAX_OBJECT, &mut self.delta)?;
+        inflate::ending(&mut self.inflater, packed, size, MAX_OBJECT, &mut self.delta)?;
         let (_, size, _) = delta::sizes(&self.delta)?;
         if size <= MAX_OBJECT && size > MAX_HELD.saturating_sub(self.held_bytes) {
             return Err(PackError::TooLargeTogether(size));
@@ -223,15 +231,13 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
     /// Whether an object need not or cannot be in memory.
     fn is_streamed(&self, root: u32, kind: Kind) -> bool {
         let alone = self.pack.children(root).is_empty();
-        kind == Kind::Blob && self.pack.node(root).size > if alone { STREAMED } else { MAX_OBJECT }
+        kind == Kind::Blob && self.pack.entry(root).size > if alone { STREAMED } else { MAX_OBJECT }
     }
 
     /// Hands an object over as a stream; deltas on it cannot be rebuilt.
     fn stream(&mut self, root: u32, worker: &mut impl FnMut(Object<'_, N>)) {
-        let id = self.pack.id(root);
-        let size = self.pack.node(root).size;
-        let repeated = self.pack.index.is_repeated(self.pack.position(root));
-        let streamed = if repeated || (self.skip)(&id) {
+        let &Entry { id, size, is_repeated, .. } = self.pack.entry(root);
+        let streamed = if is_repeated || (self.skip)(&id) {
             Ok(())
         } else {
             self.pack.body(root).and_then(|body| stream(id, body, size, worker))
