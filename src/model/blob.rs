@@ -160,15 +160,29 @@ impl Origin {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectId(pub [u8; 20]);
 
+impl ObjectId {
+    /// Appends the first `count` of its 40 digits in hex.
+    pub(crate) fn push_to(self, text: &mut String, count: usize) {
+        text.push_str(as_text(&self.digits()[..count]));
+    }
+
+    fn digits(self) -> [u8; 40] {
+        let mut digits = [0; 40];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
+        }
+        digits
+    }
+}
+
+fn as_text(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).expect("digits are text")
+}
+
 impl fmt::Display for ObjectId {
     /// In hex; with a precision that many digits of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut digits = [0; 40];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
-        }
-        f.pad(std::str::from_utf8(&digits).expect("digits are text"))
+        f.pad(as_text(&self.digits()))
     }
 }
 
