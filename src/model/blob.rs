@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -219,6 +219,17 @@ pub enum Content<'a> {
     /// A stream that starts at its beginning and can be read again, as an archive's directory at the end makes
     /// necessary.
     Seekable(&'a mut dyn ReadSeek),
+}
+
+/// For whoever does not mind which of them it is; what is in memory gets shorter as it is read.
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Bytes(bytes) => bytes.read(buffer),
+            Self::Stream(stream) => stream.read(buffer),
+            Self::Seekable(file) => file.read(buffer),
+        }
+    }
 }
 
 /// Which lines of a blob matter.
