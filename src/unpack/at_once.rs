@@ -51,14 +51,16 @@ pub(super) fn gzip<'p, 'b>(packed: &'p [u8], budget: &'b Budget) -> Option<(Whol
         _ => return None,
     };
     let trailer = packed.last_chunk::<TRAILER>()?;
-    let size = u32::from_le_bytes([trailer[4], trailer[5], trailer[6], trailer[7]]);
-    // libdeflate does not say where the stream ends, but makes sure that the checksum and the size are what follows. If
-    // these bytes stand in one place only, it ends there, and nothing hides behind it.
+    let (crc, size) = trailer.split_first_chunk()?;
+    let (crc, size) = (u32::from_le_bytes(*crc), u32::from_le_bytes(*size.first_chunk()?));
+    // libdeflate does not say where the stream ends, but makes sure that its checksum and size are what follows. If they
+    // are those at the end, and stand in no other place, it ends there, and nothing hides behind it.
     if memmem::find(packed, trailer)? + TRAILER != packed.len() {
         return None;
     }
     let inflate = |into: &mut [u8]| Decompressor::new().gzip_decompress(packed, into);
-    Some((whole(packed, u64::from(size), budget, inflate, |_| true)?, name))
+    let is_last = |bytes: &[u8]| libdeflater::crc32(bytes) == crc;
+    Some((whole(packed, u64::from(size), budget, inflate, is_last)?, name))
 }
 
 /// Inflates the stream at the start of `packed` and charges `budget`, if it is one of `size` bytes with the checksum

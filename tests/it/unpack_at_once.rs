@@ -322,4 +322,7 @@ fn nothing_hides_behind_a_stream() {
         assert_eq!(ways, [0, 1], "{between:x?}");
         assert_eq!(told, recorded(&all, AS_STREAMS).0);
     }
+    // As long as the first, so that only the checksum tells that it is another one.
+    let all = [packed, Wrap::Gzip.wrap("", b"more words")].concat();
+    assert_eq!(recorded(&all, AT_ONCE), recorded(&all, AS_STREAMS));
 }
