@@ -42,12 +42,8 @@ pub(super) fn name(kind: Kind, id: ObjectId) -> PathBuf {
 
 /// A name of several parts. Every object of a history gets one, so it is not formatted.
 fn built(before: &str, digits: &[u8], after: [&str; 2]) -> PathBuf {
-    let len = before.len() + digits.len() + after[0].len() + after[1].len();
-    let mut name = String::with_capacity(len);
-    name.push_str(before);
-    name.push_str(std::str::from_utf8(digits).expect("digits are text"));
-    after.iter().for_each(|part| name.push_str(part));
-    name.into()
+    let digits = std::str::from_utf8(digits).expect("digits are text");
+    [before, digits, after[0], after[1]].concat().into()
 }
 
 #[cfg(test)]
