@@ -22,11 +22,12 @@ fn main() {
 }
 
 mod unpack {
-    use std::io::{self, Read};
+    use std::io;
     use std::time::Duration;
 
     use divan::Bencher;
     use divan::counter::{BytesCount, ItemsCount};
+    use keylint::model::blob::Content;
     use keylint::model::coverage::ProblemKind;
     use keylint::unpack::{self, Budget, Limits, Sink, Source};
     use rawzip::CompressionMethod;
@@ -42,13 +43,13 @@ mod unpack {
     }
 
     impl Sink for Drain {
-        fn member(&mut self, _: &[u8], content: &mut dyn Read) {
+        fn member(&mut self, _: &[u8], mut content: Content<'_>) {
             self.members += 1;
-            self.bytes += io::copy(content, &mut io::sink()).expect("the archive is sound");
+            self.bytes += io::copy(&mut content, &mut io::sink()).expect("the archive is sound");
         }
 
-        fn own(&mut self, _: u64, bytes: &mut dyn Read) {
-            io::copy(bytes, &mut io::sink()).expect("the archive is sound");
+        fn own(&mut self, _: u64, mut bytes: Content<'_>) {
+            io::copy(&mut bytes, &mut io::sink()).expect("the archive is sound");
         }
 
         fn problem(&mut self, _: Option<&[u8]>, kind: ProblemKind, message: String) {

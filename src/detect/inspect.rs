@@ -6,7 +6,7 @@ use std::path::Path;
 use super::candidate::{Context, Kind, NamedBy, OtherName};
 use super::context::names::{self, Name, Role, Strength};
 use super::context::surroundings::Sections;
-use super::context::table::Table;
+use super::context::table::Header;
 use super::context::{blocks, lead, path, surroundings};
 use super::expiry;
 use super::matcher::Match;
@@ -22,8 +22,8 @@ const ENCRYPTED_REACH: usize = 200;
 pub(crate) struct Surrounds<'a> {
     /// The blob's path.
     pub(crate) path: &'a Path,
-    /// Its header row, if it is a table of credentials.
-    pub(crate) table: Option<&'a Table>,
+    /// Its header row, which counts if it is a table of credentials.
+    pub(crate) header: &'a Header<'a>,
     /// Entropy floors of the key ID and secret rules, in bits per character.
     pub(crate) floors: Floors,
     /// Section headers, found on the way.
@@ -205,7 +205,8 @@ fn shown(line: &[u8]) -> &[u8] {
 
 /// The name of a value: its column's, the one beside it, or the file's.
 fn name(text: &[u8], range: &Range<usize>, surrounds: &Surrounds<'_>) -> Option<(Name, NamedBy)> {
-    let column = surrounds.table.and_then(|table| table.column(&text[..range.start]).cloned());
+    let column =
+        surrounds.header.table().and_then(|table| table.column(&text[..range.start]).cloned());
     let beside =
         || lead::name_of(text, range.start, range.end).map(|name| (name, NamedBy::Neighbour));
     let of_file = || {

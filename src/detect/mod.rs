@@ -37,7 +37,7 @@ use self::conclude::{Evidenced, conclude};
 use self::context::names::Role;
 pub use self::context::path::{TELLING_PATHS, is_telling};
 use self::context::surroundings::Sections;
-use self::context::table::{self, Table};
+use self::context::table::{self, Header};
 pub use self::detector::Detector;
 use self::excerpt::excerpt;
 use self::inspect::{Inspected, Surrounds, inspect, is_alone_on_line};
@@ -45,7 +45,6 @@ use self::matcher::{Found, Match};
 use self::merge::{Wrapped, merge};
 use self::near::{Ids, Passed};
 use self::pair::link::{self, End, Link, Rows, links};
-use self::signs::Sign;
 use self::wrapped::{Explorer, Frame};
 use crate::decode::nested::Hit;
 use crate::decode::text::View;
@@ -158,8 +157,7 @@ impl<'d> BlobScan<'d> {
         let is_kin = inherited.base.is_some() || inherited.own.is_some();
         let traces = is_kin.then(|| signs::traces(compiled, text, inherited.base)).flatten();
         let Some(traces) = traces else { return self.window(view, 0..text.len(), true) };
-        let signs = traces.0.iter().copied().map(Sign::of);
-        let found = matcher::matches_at(compiled, text, signs, |rule, message| {
+        let found = matcher::matches_at(compiled, text, signs::of(&traces), |rule, message| {
             self.broken.entry(rule).or_insert(message);
         });
         if let Some(own) = &mut inherited.own {
@@ -187,23 +185,26 @@ impl<'d> BlobScan<'d> {
         let mut done = core.start;
         let mut ids = Vec::new();
         if !is_empty {
-            let table = self.head.as_deref().and_then(Table::parse);
+            let head = self.head.take();
+            let header = Header::of(head.as_deref().unwrap_or_default());
             let surrounds = Surrounds {
                 path: self.origin.own_path(),
-                table: table.as_ref(),
+                header: &header,
                 floors: self.detector.floors,
                 sections: Sections::default(),
             };
-            let (mut seen, overruled) =
-                self.look_inside(view, &core, &hits, table.as_ref(), &mut ids);
+            let (mut seen, overruled) = self.look_inside(view, &core, &hits, &header, &mut ids);
             seen.retain(|one| !cells.is_in_image(one.outer.start));
             ids.push(Ids { layers: Vec::new(), starts: starts_of_ids(&found) });
             let room = self.room().saturating_sub(seen.len());
             let inspected = self.inspect(text, &found, &core, surrounds, &ids, room);
-            let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
             let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
-            self.link(view, &ends, &core, rows, &overruled);
-            self.links.extend(cells.links(view, &ends));
+            if ends.len() > 1 {
+                let rows = if header.table().is_some() { Rows::Records } else { Rows::Lines };
+                self.link(view, &ends, &core, rows, &overruled);
+                self.links.extend(cells.links(view, &ends));
+            }
+            self.head = head;
             let plain = inspected.into_iter().filter(|one| core.contains(&one.range.start));
             for one in merge(text, plain, seen) {
                 self.value_bytes += one.value.len();
@@ -272,7 +273,7 @@ impl<'d> BlobScan<'d> {
         view: &View<'_>,
         core: &Range<usize>,
         hits: &[Hit],
-        table: Option<&Table>,
+        header: &Header<'_>,
         ids: &mut Vec<Ids>,
     ) -> (Vec<Wrapped>, HashMap<(Spot, Spot), usize>) {
         if hits.is_empty() {
@@ -293,7 +294,7 @@ impl<'d> BlobScan<'d> {
             depends_on_path: false,
             over_limit: false,
         };
-        explorer.explore(&Frame::outermost(view.text(), core), hits, table);
+        explorer.explore(&Frame::outermost(view.text(), core), hits, header);
         self.nested_over_limit |= explorer.over_limit;
         self.depends_on_path |= explorer.depends_on_path;
         self.links.extend(explorer.best_links());

@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
-use super::compile::Compiled;
+use super::compile::{Compiled, Owner};
 use super::runs::{Run, for_each_run, for_each_run_or_start};
+use crate::decode::nested;
 use crate::model::traces::{Copied, Trace, Traces};
 
 /// What stands at a place.
@@ -33,8 +34,8 @@ impl Sign {
     }
 
     /// The sign that a trace is of, and its place.
-    pub(crate) fn of(trace: Trace) -> (Self, usize) {
-        let sign = match trace.sign {
+    fn of(trace: Trace) -> (Self, usize) {
+        let sign = match trace.sign & !VAIN {
             0 => Self::Key,
             1 => Self::LongRun,
             2 => Self::Slash,
@@ -42,15 +43,37 @@ impl Sign {
         };
         (sign, trace.at as usize)
     }
+
+    /// Whether nothing comes of the sign at `at`. Known only of what looks no further than [`nested::REACH_OF_PIECE`].
+    fn is_vain(self, rules: &Compiled, text: &[u8], at: usize) -> bool {
+        let Self::Keyword(owner) = self else { return false };
+        match rules.owner(owner) {
+            Owner::Piece(piece) => piece.stretch(text, at).is_none(),
+            _ => false,
+        }
+    }
 }
 
-/// How far from a sign's place a run that it is the sign of is looked at, in bytes: the run of a key, an escape that is
-/// glued to it, and what stands beside these.
+/// Says of a trace that nothing came of it, and that nothing can as long as the bytes around stay the same. The names of
+/// secrets, most of all signs, hardly ever come to something, and versions of a file all have the same.
+const VAIN: u32 = 1 << 31;
+
+/// The signs that these traces are of, with their places, but for those of which nothing comes.
+pub(crate) fn of(traces: &Traces) -> impl Iterator<Item = (Sign, usize)> {
+    traces.0.iter().filter(|trace| trace.sign & VAIN == 0).map(|trace| Sign::of(*trace))
+}
+
+/// How far from a sign's place on a run that it is the sign of is looked at, in bytes: an escape that is glued to it, the
+/// run of a key, and what stands beside these.
 const REACH_OF_RUN: usize = 64;
 
+/// How far before a sign's place text decides whether it is one, in bytes: what is glued to a run, and what stands before
+/// that. Keywords depend on nothing before them.
+const REACH_BACK: usize = 16;
+
 /// Stretches between changes that are at most this long are looked at again, in bytes: each look by itself costs as
-/// much as one at some hundreds of bytes.
-const TOO_SHORT: usize = 1024;
+/// much as one at two hundred bytes.
+const TOO_SHORT: usize = 256;
 
 /// Signs that are noted of any text. One with more, and with more than one in [`MIN_DISTANCE`] bytes, is looked at as a
 /// whole whatever it has in common with another one, since notes are held as long as the text.
@@ -88,10 +111,13 @@ pub(crate) fn traces(
     u32::try_from(text.len()).ok()?;
     let most = MAX_NOTED.max(text.len() / MIN_DISTANCE);
     let mut traces = Vec::new();
-    let mut take = |trace| {
+    let mut take = |trace: Trace, is_vain: bool| {
         // One more than are noted says that there are too many.
         if traces.len() <= most {
-            traces.push(trace);
+            let (sign, at) = Sign::of(trace);
+            let is_vain = is_vain || sign.is_vain(rules, text, at);
+            let sign = sign.number() | if is_vain { VAIN } else { 0 };
+            traces.push(Trace { sign, ..trace });
         }
     };
     let reach = REACH_OF_RUN.max(rules.longest_keyword());
@@ -101,9 +127,12 @@ pub(crate) fn traces(
         look_at(rules, text, from..copied.to, reach, &mut take);
         let first = known.partition_point(|trace| (trace.at as usize) < copied.from);
         let end = copied.from + copied.len;
+        let has_all_around =
+            (copied.from + nested::REACH_OF_PIECE)..=end.saturating_sub(nested::REACH_OF_PIECE);
         for trace in known[first..].iter().take_while(|trace| (trace.at as usize) < end) {
+            let is_vain = trace.sign & VAIN != 0 && has_all_around.contains(&(trace.at as usize));
             let at = (trace.at as usize - copied.from + copied.to) as u32;
-            take(Trace { at, ..*trace });
+            take(Trace { at, ..*trace }, is_vain);
         }
         from = copied.to + copied.len;
     }
@@ -115,28 +144,28 @@ pub(crate) fn traces(
 
 /// That part of a copied stretch in which every sign lies whole, if it is worth its while.
 fn inner(copied: &Copied, reach: usize) -> Option<Copied> {
-    let len = copied.len.checked_sub(2 * reach).filter(|len| *len > TOO_SHORT)?;
-    Some(Copied { from: copied.from + reach, to: copied.to + reach, len })
+    let len = copied.len.checked_sub(REACH_BACK + reach).filter(|len| *len > TOO_SHORT)?;
+    Some(Copied { from: copied.from + REACH_BACK, to: copied.to + REACH_BACK, len })
 }
 
-/// Takes the signs in `region` of `text`. None of them reaches further than `reach`.
+/// Takes the signs in `region` of `text`. None of them reaches further on than `reach`.
 fn look_at(
     rules: &Compiled,
     text: &[u8],
     region: Range<usize>,
     reach: usize,
-    take: &mut impl FnMut(Trace),
+    take: &mut impl FnMut(Trace, bool),
 ) {
     if region.is_empty() {
         return;
     }
-    let low = region.start.saturating_sub(reach);
+    let low = region.start.saturating_sub(REACH_BACK);
     let high = text.len().min(region.end + reach);
     look(rules, &text[low..high], |sign, at| {
         // A run that is cut by the start of what is looked at starts there, before the region.
         let at = low + at;
         if region.contains(&at) {
-            take(Trace { at: at as u32, sign: sign.number() });
+            take(Trace { at: at as u32, sign: sign.number() }, false);
         }
     });
 }
@@ -195,8 +224,8 @@ mod tests {
         let text = expand(&text).0.into_bytes();
         let none = |_, message| panic!("{message}");
         let expected = matcher::matches(&rules, &text, 0..text.len(), none);
-        let signs = traces_of(&rules, &text, None).0;
-        let found = matcher::matches_at(&rules, &text, signs.into_iter().map(Sign::of), none);
+        let signs = traces_of(&rules, &text, None);
+        let found = matcher::matches_at(&rules, &text, of(&signs), none);
         assert_eq!(found, expected);
         assert_eq!(found.0.len(), 4, "{found:?}");
     }
@@ -230,6 +259,52 @@ mod tests {
         }
     }
 
+    /// Asserts that a text that `inserted` makes of `base` at `change` has the same signs whether they are inherited or
+    /// not, and gives them.
+    fn changed(rules: &Compiled, base: &[u8], change: usize, inserted: &str) -> Traces {
+        let text = [&base[..change], inserted.as_bytes(), &base[change..]].concat();
+        let to = change + inserted.len();
+        let rest = Copied { from: change, to, len: base.len() - change };
+        let copies = [Copied { from: 0, to: 0, len: change }, rest];
+        let known = traces_of(rules, base, None);
+        let inherited = traces_of(rules, &text, Some((&known, &copies)));
+        assert_eq!(inherited, traces_of(rules, &text, None), "{inserted} at {change}");
+        inherited
+    }
+
+    #[test]
+    fn what_is_glued_to_a_run_is_seen_again_when_it_changes() {
+        let (rules, far) = (rules(), ". ".repeat(500));
+        let run = "kA+7".repeat(10);
+        for glue in ["\\u0022", "\\n", "\\x22", "%3D", "=3D", "[1;33m", "[133m", "\n+", "", "k"] {
+            let base = format!("{far}{glue}{run}{far}").into_bytes();
+            let mut others = 0;
+            for change in far.len() - 20..far.len() + 120 {
+                for inserted in ["k", ";", "\\", "%", "kkk kkk"] {
+                    others += u32::from(changed(&rules, &base, change, inserted).0.len() != 2);
+                }
+            }
+            assert!(others > 50, "{glue}: {others}");
+        }
+    }
+
+    #[test]
+    fn what_comes_of_a_name_is_seen_again_when_something_near_it_changes() {
+        let rules = rules();
+        let far = ". ".repeat(1000);
+        let mut others = 0;
+        for (pad, inserted) in [(0, "join("), (60, "join("), (148, "join("), (148, "'"), (0, "b")] {
+            let pad = "-".repeat(pad);
+            let base = format!("{far}tAccessK{pad}a', 'b{far}").into_bytes();
+            let signs = of(&traces_of(&rules, &base, None)).count();
+            for change in far.len() - 250..far.len() + 450 {
+                let text = changed(&rules, &base, change, inserted);
+                others += u32::from(of(&text).count() != signs);
+            }
+        }
+        assert!(others > 100, "{others}");
+    }
+
     /// Texts in which signs are frequent, and so are those that a neighbour makes longer, shorter or none.
     fn piece() -> impl Strategy<Value = String> {
         prop_oneof![
@@ -243,6 +318,7 @@ mod tests {
             1 => Just("{{aws-secret-access-key:1}}".to_owned()),
             1 => Just("{{aws-session-token:1}}".to_owned()),
             1 => Just("QUtJQ".to_owned()),
+            3 => r#"(ECRET_|t_access_k|tAccessK|KIA|AKI|"IA|[a-z]['"`]|[ ,+.=]{1,3}|join\(|[a-z ]{1,90}){2,9}"#,
             1 => Just(LONG.to_uppercase()),
             1 => Just(format!("{LONG}=12345678")),
         ]

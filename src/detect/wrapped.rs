@@ -13,7 +13,7 @@ use super::candidate::{Kind, Spot};
 use super::compile::Compiled;
 use super::context::names::Role;
 use super::context::surroundings::Sections;
-use super::context::table::{self, Table};
+use super::context::table::Header;
 use super::inspect::{Floors, Inspected, Surrounds, inspect, is_alone_on_line, may_be_secret};
 use super::matcher::{self, Match};
 use super::merge::Wrapped;
@@ -193,7 +193,7 @@ impl Explorer<'_> {
         &mut self,
         frame: &Frame<'_>,
         hits: &[Hit],
-        table: Option<&Table>,
+        header: &Header<'_>,
     ) -> Vec<usize> {
         let mut ids = Vec::new();
         for hits in hits.chunk_by(|one, other| one.layer == other.layer) {
@@ -207,7 +207,7 @@ impl Explorer<'_> {
                     let start = here[0].range.start.saturating_sub(REGION).max(stretch.start);
                     let end = here.iter().map(|value| value.range.end).max().unwrap_or(start);
                     let region = start..stretch.end.min(end + REGION);
-                    ids.extend(self.look(frame, layer, &region, here, table));
+                    ids.extend(self.look(frame, layer, &region, here, header));
                 }
             }
         }
@@ -259,7 +259,7 @@ impl Explorer<'_> {
         layer: Layer,
         region: &Range<usize>,
         values: &[Decoded],
-        table: Option<&Table>,
+        header: &Header<'_>,
     ) -> Vec<usize> {
         let len = region.len() + values.iter().map(|value| value.text.len()).sum::<usize>();
         let Some(room) = self.room.checked_sub(len) else {
@@ -271,14 +271,12 @@ impl Explorer<'_> {
         let frame = parent.inner(&nested, layer);
         // A text that is escaped from its start on may be a table as a whole.
         let starts_blob = region.start == 0 && (parent.up.is_some() || (self.original)(0) <= 3);
-        let own_table = match nested.values() {
-            [] if starts_blob => Table::parse(&frame.text[..frame.text.len().min(table::HEAD_LEN)]),
-            [only] => {
-                Table::parse(&frame.text[only.start..only.end.min(only.start + table::HEAD_LEN)])
-            }
-            _ => None,
-        };
-        let table = own_table.as_ref().or(table);
+        let own = Header::of(match nested.values() {
+            [] if starts_blob => frame.text,
+            [only] => &frame.text[only.clone()],
+            _ => &[],
+        });
+        let header = if own.table().is_some() { &own } else { header };
         let text = frame.text;
         let (found, mut hits) = matcher::matches(self.compiled, text, 0..text.len(), |_, _| {});
         let cut = (region.start > 0, region.end < parent.text.len());
@@ -290,10 +288,10 @@ impl Explorer<'_> {
         if frame.layers.len() < MAX_DEPTH {
             hits.extend(nested.values().iter().filter_map(|range| Hit::of_file(text, range)));
             hits.sort_unstable();
-            ids = self.explore(&frame, &hits, table);
+            ids = self.explore(&frame, &hits, header);
         }
         let view = View { frame: &frame, layer, values, is_new: &is_new };
-        self.detect(&view, &found, table, &mut ids);
+        self.detect(&view, &found, header, &mut ids);
         ids.into_iter().map(|id| nested.map().source(&(id..id + 1)).range.start).collect()
     }
 
@@ -303,13 +301,13 @@ impl Explorer<'_> {
         &mut self,
         view: &View<'_>,
         found: &[Match],
-        table: Option<&Table>,
+        header: &Header<'_>,
         ids: &mut Vec<usize>,
     ) {
         let (frame, is_new) = (view.frame, view.is_new);
         let mut surrounds = Surrounds {
             path: self.path,
-            table,
+            header,
             floors: self.floors,
             sections: Sections::default(),
         };
@@ -342,7 +340,7 @@ impl Explorer<'_> {
             .filter(is_kept)
             .collect();
         self.depends_on_path |= depends_on_path;
-        self.link(view, &inspected, table);
+        self.link(view, &inspected, header);
         for one in inspected {
             if frame.core.contains(&one.range.start) && is_new(&one.range) {
                 let (outer, first) = frame.outer(&one.range);
@@ -361,7 +359,7 @@ impl Explorer<'_> {
 
     /// Links what was seen in a view, as far as that is not known: of values in clear it is, unless the view tells more
     /// of what stands between them.
-    fn link(&mut self, view: &View<'_>, inspected: &[Inspected], table: Option<&Table>) {
+    fn link(&mut self, view: &View<'_>, inspected: &[Inspected], header: &Header<'_>) {
         let frame = view.frame;
         let ends: Vec<End<'_>> = inspected.iter().filter_map(End::of).collect();
         let spot = |range: &Range<usize>| {
@@ -384,7 +382,7 @@ impl Explorer<'_> {
             }
         }
         let depth = frame.layers.len();
-        let rows = if table.is_some() { Rows::Records } else { Rows::Lines };
+        let rows = if header.table().is_some() { Rows::Records } else { Rows::Lines };
         let all = links(frame.text, &ends, &frame.core, rows, spot).into_iter();
         let told: Vec<(usize, Link)> = all
             .filter(|link| {

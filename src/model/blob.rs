@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -161,21 +161,28 @@ impl Origin {
 pub struct ObjectId(pub [u8; 20]);
 
 impl ObjectId {
-    /// All digits of it in hex.
-    pub(crate) fn digits(self) -> [u8; 40] {
+    /// Appends the first `count` of its 40 digits in hex.
+    pub(crate) fn push_to(self, text: &mut String, count: usize) {
+        text.push_str(as_text(&self.digits()[..count]));
+    }
+
+    fn digits(self) -> [u8; 40] {
         let mut digits = [0; 40];
-        for (pair, byte) in digits.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = b"0123456789abcdef"[usize::from(byte >> 4)];
-            pair[1] = b"0123456789abcdef"[usize::from(byte & 15)];
+        for (pair, byte) in digits.as_chunks_mut().0.iter_mut().zip(self.0) {
+            *pair = [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]);
         }
         digits
     }
 }
 
+fn as_text(digits: &[u8]) -> &str {
+    std::str::from_utf8(digits).expect("digits are text")
+}
+
 impl fmt::Display for ObjectId {
     /// In hex; with a precision that many digits of it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(std::str::from_utf8(&self.digits()).expect("digits are text"))
+        f.pad(as_text(&self.digits()))
     }
 }
 
@@ -212,6 +219,17 @@ pub enum Content<'a> {
     /// A stream that starts at its beginning and can be read again, as an archive's directory at the end makes
     /// necessary.
     Seekable(&'a mut dyn ReadSeek),
+}
+
+/// For whoever does not mind which of them it is; what is in memory gets shorter as it is read.
+impl Read for Content<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Bytes(bytes) => bytes.read(buffer),
+            Self::Stream(stream) => stream.read(buffer),
+            Self::Seekable(file) => file.read(buffer),
+        }
+    }
 }
 
 /// Which lines of a blob matter.

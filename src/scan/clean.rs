@@ -100,9 +100,16 @@ impl CleanHere {
     }
 }
 
-impl Thread<'_> {
+/// What counts as held of an archive that is in memory: nothing of one that is a file of its own, or of a format that
+/// is read from its beginning to its end and need not be in memory.
+fn to_hold(format: Format, place: &Place, bytes: &[u8]) -> u64 {
+    let is_held = place.is_within() && format.is_read_at_random();
+    if is_held { bytes.len() as u64 } else { 0 }
+}
+
+impl<'s> Thread<'s> {
     /// Scans what the archive at `place`, which may lie in another one, holds, unless it is known to hold nothing.
-    pub(super) fn unpack_unless_clean(
+    pub(super) fn unpack_stream(
         &mut self,
         format: Format,
         place: &Place,
@@ -110,13 +117,7 @@ impl Thread<'_> {
         all: &mut Unpacking<'_>,
     ) {
         let budget = all.budget;
-        // Layers are looked at for what they hide, and where the name of a file makes more of what is in it, so may that
-        // of an archive. What comes close to a limit has to reach it where it would.
-        let is_asked = place.is_inner()
-            && !place.may_be_layer()
-            && !is_telling(place.origin.own_path())
-            && budget.expanded() + LARGEST as u64 <= budget.limits().total_size;
-        let Some(clean) = self.scan.clean.filter(|_| is_asked) else {
+        let Some(clean) = self.clean_before(place, budget) else {
             return self.unpack(format, place, Source::Stream(stream), all);
         };
         let mut bytes = Vec::new();
@@ -127,18 +128,59 @@ impl Thread<'_> {
         if bytes.len() > LARGEST {
             return self.unpack(format, place, Source::Stream(&mut bytes.chain(stream)), all);
         }
-        let digest = Sha256::digest(&bytes).into();
+        self.unpack_unless_clean(format, place, &bytes, clean, all);
+    }
+
+    /// The same for an archive that is in memory.
+    pub(super) fn unpack_bytes(
+        &mut self,
+        format: Format,
+        place: &Place,
+        bytes: &[u8],
+        all: &mut Unpacking<'_>,
+    ) {
+        let budget = all.budget;
+        match self.clean_before(place, budget) {
+            Some(clean) if bytes.len() <= LARGEST => {
+                self.unpack_unless_clean(format, place, bytes, clean, all);
+            }
+            _ => match budget.hold(to_hold(format, place, bytes)) {
+                Some(_held) => self.unpack(format, place, Source::Bytes(bytes), all),
+                None => self.unpack(format, place, Source::Stream(&mut { bytes }), all),
+            },
+        }
+    }
+
+    /// The archives among which to look for the one at `place`, if it may be passed over.
+    fn clean_before(&self, place: &Place, budget: &Budget) -> Option<&'s Clean> {
+        // Layers are looked at for what they hide, and where the name of a file makes more of what is in it, so may that
+        // of an archive. What comes close to a limit has to reach it where it would.
+        let is_asked = place.is_inner()
+            && !place.may_be_layer()
+            && !is_telling(place.origin.own_path())
+            && budget.expanded() + LARGEST as u64 <= budget.limits().total_size;
+        self.scan.clean.filter(|_| is_asked)
+    }
+
+    fn unpack_unless_clean(
+        &mut self,
+        format: Format,
+        place: &Place,
+        bytes: &[u8],
+        clean: &Clean,
+        all: &mut Unpacking<'_>,
+    ) {
+        let digest = Sha256::digest(bytes).into();
         if self.passes_over(&digest, clean, depth_of(place, format), all) {
             return;
         }
+        let budget = all.budget;
         let held_before = budget.held();
-        // Formats that are read from their beginning to their end would not have to be in memory.
-        let to_hold = if format.is_read_at_random() { bytes.len() as u64 } else { 0 };
-        let Some(_held) = budget.hold(to_hold) else {
-            return self.unpack(format, place, Source::Stream(&mut bytes.as_slice()), all);
+        let Some(_held) = budget.hold(to_hold(format, place, bytes)) else {
+            return self.unpack(format, place, Source::Stream(&mut { bytes }), all);
         };
         let around = mem::take(&mut all.clean.within);
-        let cost = self.unpack_measured(format, place, &bytes, held_before, all);
+        let cost = self.unpack_measured(format, place, bytes, held_before, all);
         let within = mem::replace(&mut all.clean.within, around);
         match cost.filter(|_| within.len() <= MOST_WITHIN) {
             Some(cost) => {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::members::limits;
 use crate::config::settings::Settings;
-use crate::model::blob::Origin;
+use crate::model::blob::{Content, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::finding::{Evidence, Finding};
 use crate::sources::beside;
@@ -203,14 +203,15 @@ impl Names<'_> {
         }
     }
 
-    fn skip(&self, content: &mut dyn Read) {
+    fn skip(&self, content: Content<'_>) {
+        let Content::Stream(content) = content else { return };
         let mut skip = || io::copy(&mut (&mut *content).take(SKIPPED), &mut io::sink());
         while !self.is_cancelled() && skip().is_ok_and(|bytes| bytes > 0) {}
     }
 }
 
 impl Sink for Names<'_> {
-    fn member(&mut self, name: &[u8], content: &mut dyn Read) {
+    fn member(&mut self, name: &[u8], content: Content<'_>) {
         self.image.member(self.layer, name);
         self.skip(content);
     }
@@ -223,7 +224,7 @@ impl Sink for Names<'_> {
         self.image.member(self.layer, name);
     }
 
-    fn own(&mut self, _offset: u64, bytes: &mut dyn Read) {
+    fn own(&mut self, _offset: u64, bytes: Content<'_>) {
         self.skip(bytes);
     }
 
@@ -238,17 +239,17 @@ impl Sink for Names<'_> {
 struct Compressed<'c, 'n>(&'c mut Names<'n>);
 
 impl Sink for Compressed<'_, '_> {
-    fn member(&mut self, _name: &[u8], content: &mut dyn Read) {
+    fn member(&mut self, _name: &[u8], mut content: Content<'_>) {
         let mut head = Vec::new();
-        if content.take(unpack::SNIFF_LEN as u64).read_to_end(&mut head).is_err() {
+        if (&mut content).take(unpack::SNIFF_LEN as u64).read_to_end(&mut head).is_err() {
             return;
         }
         self.0.is_content = true;
-        self.0.take(&head, Source::Stream(&mut head.as_slice().chain(&mut *content)));
+        self.0.take(&head, Source::Stream(&mut head.as_slice().chain(&mut content)));
         self.0.skip(content);
     }
 
-    fn own(&mut self, offset: u64, bytes: &mut dyn Read) {
+    fn own(&mut self, offset: u64, bytes: Content<'_>) {
         self.0.own(offset, bytes);
     }
 

@@ -1,7 +1,7 @@
 //! Archives in the pipeline: their members go the way of files, with an origin that says what they are members of.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -149,6 +149,11 @@ impl Place {
     pub(super) fn outermost(origin: Origin) -> Self {
         let origin = Arc::new(origin);
         Self { shown: Arc::clone(&origin), origin, depth: 0, is_content: false }
+    }
+
+    /// Whether there is a container around it.
+    pub(super) fn is_within(&self) -> bool {
+        self.depth > 0
     }
 
     /// Whether it is a member of an archive, and not what a compressed file holds.
@@ -324,19 +329,19 @@ impl Members<'_, '_, '_> {
 }
 
 impl Sink for Members<'_, '_, '_> {
-    fn member(&mut self, name: &[u8], content: &mut dyn Read) {
+    fn member(&mut self, name: &[u8], mut content: Content<'_>) {
         let place = self.place(name);
         self.link(name);
         let is_manifest = matches!(self.role, Role::Image) && image::may_be_manifest(name);
         let progress = if is_manifest {
-            let mut copied = image::Copied::new(content);
+            let mut copied = image::Copied::new(&mut content);
             let progress = self.thread.look(&place, Content::Stream(&mut copied), self.all);
             if let Some(copy) = copied.copy() {
                 self.all.image.manifest(name, copy);
             }
             progress
         } else {
-            self.thread.look(&place, Content::Stream(content), self.all)
+            self.thread.look(&place, content, self.all)
         };
         self.thread.members += 1;
         self.thread.unpacked += progress.bytes;
@@ -362,14 +367,13 @@ impl Sink for Members<'_, '_, '_> {
         }
     }
 
-    fn own(&mut self, offset: u64, bytes: &mut dyn Read) {
+    fn own(&mut self, offset: u64, bytes: Content<'_>) {
         let thread = &mut *self.thread;
         let mut progress = Progress::default();
-        thread.windows.first(bytes, &mut progress);
         let stop = || thread.scan.is_cancelled();
         let detector = thread.scan.detector;
         let (detected, marks) =
-            thread.windows.rest(detector, self.origin, offset, bytes, &stop, &mut progress);
+            thread.windows.inner(detector, self.origin, offset, bytes, &stop, &mut progress);
         if let Some(error) = &progress.failed {
             thread.broke_off(self.origin, error, progress.bytes, self.all);
         }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use crate::decode::text::{self, Encoding, View};
 use crate::detect::{BlobScan, Detected, Detector, MARGIN_AFTER, MARGIN_BEFORE};
-use crate::model::blob::Origin;
+use crate::model::blob::{Content, Origin};
 use crate::model::span::LineCursor;
 use crate::model::traces::Inherited;
 use crate::suppress::marks::{Marks, Search};
@@ -78,16 +78,51 @@ impl<'s> Windows<'s> {
         bytes: &[u8],
         inherited: Option<Inherited<'_>>,
     ) -> (Detected, Marks) {
-        let mut scan = BlobScan::new(detector, origin);
         match (text::sniff(bytes), inherited) {
             ((Encoding::Bytes, 0), Some(mut inherited)) => {
+                let mut scan = BlobScan::new(detector, origin);
                 scan.whole(&View::new(bytes, 0, Encoding::Bytes), &mut inherited);
+                let detected = scan.finish();
+                let marks = self.marks_of_whole(bytes, &detected);
+                (detected, marks)
             }
-            ((encoding, mark), _) => {
-                let core = 0..bytes.len() - mark;
-                window(&mut scan, &bytes[mark..], mark as u64, encoding, core, true);
-            }
+            _ => self.in_one(detector, origin, 0, bytes),
         }
+    }
+
+    /// Searches what an archive holds, or is itself from `offset` on. Whether that is in memory makes no difference to
+    /// what is found: what is larger than a window goes through windows.
+    pub(super) fn inner(
+        &mut self,
+        detector: &Detector,
+        origin: &Origin,
+        offset: u64,
+        mut content: Content<'_>,
+        stop: &dyn Fn() -> bool,
+        progress: &mut Progress,
+    ) -> (Detected, Marks) {
+        if let Content::Bytes(bytes) = content
+            && bytes.len() < self.size()
+        {
+            progress.bytes += bytes.len() as u64;
+            return self.in_one(detector, origin, offset, bytes);
+        }
+        self.first(&mut content, progress);
+        self.rest(detector, origin, offset, &mut content, stop, progress)
+    }
+
+    /// Searches what is in memory as one window.
+    fn in_one(
+        &self,
+        detector: &Detector,
+        origin: &Origin,
+        offset: u64,
+        bytes: &[u8],
+    ) -> (Detected, Marks) {
+        let mut scan = BlobScan::new(detector, origin);
+        let (encoding, mark) = text::sniff(bytes);
+        let core = 0..bytes.len() - mark;
+        window(&mut scan, &bytes[mark..], offset + mark as u64, encoding, core, true);
         let detected = scan.finish();
         let marks = self.marks_of_whole(bytes, &detected);
         (detected, marks)

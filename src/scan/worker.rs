@@ -113,18 +113,22 @@ impl Thread<'_> {
         let inherited = all.inherited.take();
         match content {
             Content::Bytes(bytes) => {
-                read.bytes = bytes.len() as u64;
                 let Some(format) = self.container(place, bytes, all) else {
+                    if place.is_within() {
+                        return Some(self.windows.inner(detector, origin, 0, content, &stop, read));
+                    }
+                    read.bytes = bytes.len() as u64;
                     return Some(self.windows.bytes(detector, origin, bytes, inherited));
                 };
-                self.unpack(format, place, Source::Bytes(bytes), all);
+                read.bytes = bytes.len() as u64;
+                self.unpack_bytes(format, place, bytes, all);
             }
             Content::Stream(stream) => {
                 let Some((format, head)) = self.peek(place, stream, all, read) else {
                     return Some(self.windows.rest(detector, origin, 0, stream, &stop, read));
                 };
                 let mut whole = head.chain(Counted { stream, bytes: &mut read.bytes });
-                self.unpack_unless_clean(format, place, &mut whole, all);
+                self.unpack_stream(format, place, &mut whole, all);
             }
             Content::Seekable(file) => {
                 let mut stream = &mut *file;

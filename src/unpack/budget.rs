@@ -11,6 +11,10 @@ use std::time::{Duration, Instant};
 use super::Sink;
 use crate::model::coverage::ProblemKind;
 
+/// Bytes of members that are unpacked into memory at once, those within each other taken together. Larger ones are read
+/// as streams.
+const AT_ONCE: u64 = 16 << 20;
+
 /// Bounds on unpacking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -41,6 +45,8 @@ pub struct Budget {
     expanded: Cell<u64>,
     held: Cell<u64>,
     most_held: Cell<u64>,
+    /// Bytes of members that are in memory.
+    at_once: Cell<u64>,
     hit: RefCell<Option<Hit>>,
     /// Whether somebody was told that time or the total is used up.
     told: Cell<bool>,
@@ -67,6 +73,7 @@ impl Budget {
             expanded: Cell::new(0),
             held: Cell::new(0),
             most_held: Cell::new(0),
+            at_once: Cell::new(0),
             hit: RefCell::new(None),
             told: Cell::new(false),
         }
@@ -195,6 +202,29 @@ impl Budget {
         most
     }
 
+    /// Whether a stream of `packed` bytes that expands to `size` bytes does so without reaching a limit on its way.
+    pub(super) fn is_far_from(&self, packed: u64, size: u64) -> bool {
+        let Limits { member_size, total_size, ratio, ratio_free, .. } = self.limits;
+        size <= member_size.min(ratio_free)
+            && size <= packed.saturating_mul(ratio)
+            && self.expanded.get().saturating_add(size) <= total_size
+            && !self.is_spent()
+    }
+
+    /// Takes room for a stream of `packed` bytes that expands to `size` bytes, all of them at once, until what is
+    /// returned is dropped; `None` if there is not that much, or a limit is near.
+    ///
+    /// This is not what [`Self::hold`] counts: how much may be held of archives must not depend on how they are read.
+    pub(super) fn room(&self, packed: u64, size: u64) -> Option<Room<'_>> {
+        let at_once = self.at_once.get().checked_add(size)?;
+        let is_granted =
+            at_once <= AT_ONCE.min(self.limits.memory) && self.is_far_from(packed, size);
+        is_granted.then(|| {
+            self.at_once.set(at_once);
+            Room { budget: self, bytes: size }
+        })
+    }
+
     fn charge(&self, bytes: u64) -> io::Result<()> {
         self.expanded.set(self.expanded.get().saturating_add(bytes));
         self.spent().map_or(Ok(()), |message| Err(self.stop(message, true)))
@@ -210,6 +240,18 @@ pub struct Held<'b> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         self.budget.held.set(self.budget.held.get() - self.bytes);
+    }
+}
+
+/// Room for a member that is unpacked at once.
+pub(super) struct Room<'b> {
+    budget: &'b Budget,
+    bytes: u64,
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.budget.at_once.set(self.budget.at_once.get() - self.bytes);
     }
 }
 
@@ -354,6 +396,31 @@ mod tests {
             let budget = Budget::after(limits, used);
             assert!(budget.charge(1).is_err() && budget.elapsed() > limits.time);
         }
+    }
+
+    #[test]
+    fn what_is_unpacked_at_once_is_far_from_every_limit() {
+        let limits = Limits { ratio: 10, ..generous() };
+        let is_taken = |limits, packed, size| Budget::new(limits).room(packed, size).is_some();
+        assert!(is_taken(limits, 100, 1000) && !is_taken(limits, 100, 1001));
+        assert!(!is_taken(limits, u64::MAX, limits.ratio_free + 1));
+        let free = Limits { ratio_free: u64::MAX, ..limits };
+        assert!(is_taken(free, u64::MAX, AT_ONCE) && !is_taken(free, u64::MAX, AT_ONCE + 1));
+        for limits in [
+            Limits { member_size: 999, ..limits },
+            Limits { total_size: 999, ..limits },
+            Limits { memory: 999, ..limits },
+            Limits { time: Duration::ZERO, ..limits },
+        ] {
+            assert!(!is_taken(limits, 1000, 1000), "{limits:?}");
+        }
+        let budget = Budget::new(limits);
+        assert!(budget.spend(limits.total_size - 999) && budget.room(1000, 1000).is_none());
+        let budget = Budget::new(Limits { memory: 10, ..limits });
+        let room = budget.room(10, 6);
+        assert!(budget.room(10, 5).is_none());
+        drop(room);
+        assert!(budget.room(10, 10).is_some() && budget.expanded() == 0);
     }
 
     #[test]

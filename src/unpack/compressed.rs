@@ -14,9 +14,11 @@ use lz4_flex::frame::FrameDecoder as Lz4Decoder;
 use ruzstd::decoding::errors::FrameDecoderError;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder as ZstdFrame};
 
+use super::at_once;
 use super::budget::{Budget, Metered, Progress};
 use super::input::{Input, Source};
 use super::{Format, SNIFF_LEN, Sink, sniff};
+use crate::model::blob::Content;
 
 /// Bytes of headers and of skipped frames that are kept to be scanned.
 const MAX_PASSED: usize = 1 << 20;
@@ -25,25 +27,37 @@ const MAX_PASSED: usize = 1 << 20;
 pub(super) fn unpack(format: Format, source: Source<'_>, budget: &Budget, sink: &mut dyn Sink) {
     match source {
         Source::Bytes(bytes) => {
-            if !streams(format, &mut { bytes }, budget, sink) {
-                sink.own(0, &mut { bytes });
+            let is_unpacked = (format == Format::Gzip && gzip_at_once(bytes, budget, sink))
+                || streams(format, &mut { bytes }, budget, sink);
+            if !is_unpacked {
+                sink.own(0, Content::Bytes(bytes));
             }
         }
         Source::Seekable(file) => {
             if !streams(format, file, budget, sink) {
                 // A file that cannot be read again fails again, which the sink then says.
                 drop(file.seek(SeekFrom::Start(0)));
-                sink.own(0, file);
+                sink.own(0, Content::Seekable(file));
             }
         }
         Source::Stream(stream) => {
             let mut kept = Kept { stream, bytes: Vec::new() };
             if !streams(format, &mut kept, budget, sink) {
                 let Kept { stream, bytes } = kept;
-                sink.own(0, &mut bytes.chain(stream));
+                sink.own(0, Content::Stream(&mut bytes.chain(stream)));
             }
         }
     }
+}
+
+/// Unpacks the one stream that `bytes` are; `false`, and does nothing, if that is to be read as a stream.
+fn gzip_at_once(bytes: &[u8], budget: &Budget, sink: &mut dyn Sink) -> bool {
+    let Some((content, name)) = at_once::gzip(bytes, budget) else { return false };
+    sink.member(b"", Content::Bytes(&content));
+    if !name.is_empty() {
+        sink.own(0, Content::Bytes(&[name, b"\n"].concat()));
+    }
+    true
 }
 
 /// Unpacks streams up to the first byte that belongs to none; `false` when one of them is broken.
@@ -52,19 +66,19 @@ fn streams(format: Format, stream: &mut dyn Read, budget: &Budget, sink: &mut dy
     let taken = input.taken();
     let streams = Streams { format, budget, state: State::Between(input), passed: Vec::new() };
     let mut content = Metered::new(streams, budget, taken);
-    sink.member(b"", &mut content);
+    sink.member(b"", Content::Stream(&mut content));
     if content.progress() != Progress::Ended {
         return sink.is_cancelled();
     }
     let Streams { state, passed, .. } = content.into_inner();
     if !passed.is_empty() {
-        sink.own(0, &mut passed.as_slice());
+        sink.own(0, Content::Bytes(&passed));
     }
     if let State::Between(mut input) = state {
         let offset = input.at();
         // What follows the last stream is as it lies.
         if input.peek(1).is_ok_and(|next| !next.is_empty()) {
-            sink.own(offset, &mut input);
+            sink.own(offset, Content::Stream(&mut input));
         }
     }
     true

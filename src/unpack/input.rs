@@ -1,12 +1,13 @@
 //! A container's bytes as unpackers read them: from the beginning, or at any place.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Read, SeekFrom};
 use std::rc::Rc;
 
 use super::Sink;
 use super::budget::{Budget, repeated};
-use crate::model::blob::ReadSeek;
+use crate::model::blob::{Content, ReadSeek};
 use crate::model::coverage::ProblemKind;
 
 /// A container's bytes.
@@ -27,8 +28,9 @@ const FIRST_PIECE: usize = 4 << 10;
 
 /// A stream with a look ahead, which knows how far it was read and whether that failed.
 pub(super) struct Input<'a> {
-    stream: Box<dyn Read + 'a>,
-    buffer: Vec<u8>,
+    /// `None` if all of it is in memory.
+    stream: Option<Box<dyn Read + 'a>>,
+    buffer: Cow<'a, [u8]>,
     start: usize,
     end: usize,
     taken: Rc<Cell<u64>>,
@@ -43,8 +45,8 @@ impl<'a> Input<'a> {
     pub(super) fn of(stream: impl Read + 'a) -> Self {
         let taken = Rc::default();
         Self {
-            stream: Box::new(stream),
-            buffer: vec![0; FIRST_PIECE],
+            stream: Some(Box::new(stream)),
+            buffer: vec![0; FIRST_PIECE].into(),
             start: 0,
             end: 0,
             taken,
@@ -52,10 +54,28 @@ impl<'a> Input<'a> {
         }
     }
 
+    /// An input that can be taken in stretches of memory.
+    pub(super) fn in_memory(bytes: &'a [u8]) -> Self {
+        let (buffer, end) = (Cow::Borrowed(bytes), bytes.len());
+        Self { stream: None, buffer, start: 0, end, taken: Rc::default(), failed: false }
+    }
+
+    /// Takes the next `count` bytes, or as many as there are; `None` if they are not in memory.
+    pub(super) fn stretch(&mut self, count: u64) -> Option<&'a [u8]> {
+        let Cow::Borrowed(bytes) = self.buffer else { return None };
+        let rest = &bytes[self.start..];
+        let stretch =
+            &rest[..usize::try_from(count).map_or(rest.len(), |count| count.min(rest.len()))];
+        self.consume(stretch.len());
+        Some(stretch)
+    }
+
     /// The next bytes, `count` of them unless the stream ends before. `count` is no more than a few hundred.
     pub(super) fn peek(&mut self, count: usize) -> io::Result<&[u8]> {
-        if self.end - self.start < count {
-            self.buffer.copy_within(self.start..self.end, 0);
+        if let Cow::Owned(buffer) = &mut self.buffer
+            && self.end - self.start < count
+        {
+            buffer.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
         while self.end - self.start < count && self.refill()? > 0 {}
@@ -82,11 +102,14 @@ impl<'a> Input<'a> {
         if self.failed {
             return Err(repeated());
         }
-        if self.taken.get() > 0 && self.buffer.len() < PIECE {
-            self.buffer.resize(PIECE, 0);
+        let (Some(stream), Cow::Owned(buffer)) = (&mut self.stream, &mut self.buffer) else {
+            return Ok(0);
+        };
+        if self.taken.get() > 0 && buffer.len() < PIECE {
+            buffer.resize(PIECE, 0);
         }
         loop {
-            match self.stream.read(&mut self.buffer[self.end..]) {
+            match stream.read(&mut buffer[self.end..]) {
                 Ok(read) => {
                     self.end += read;
                     return Ok(read);
@@ -103,7 +126,7 @@ impl<'a> Input<'a> {
 
 impl BufRead for Input<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.start == self.end {
+        if self.start == self.end && self.stream.is_some() {
             (self.start, self.end) = (0, 0);
             self.refill()?;
         }
@@ -150,9 +173,11 @@ pub(super) fn anywhere(
                 "larger than the {limit} bytes that may be held of an archive within another: not unpacked"
             );
             sink.problem(None, ProblemKind::OverLimit, message);
-            sink.own(0, &mut bytes.chain(stream));
+            sink.own(0, Content::Stream(&mut bytes.chain(stream)));
         }
-        (Err(error), _) => sink.own(0, &mut bytes.chain(Broken::by(error))),
+        (Err(error), _) => {
+            sink.own(0, Content::Stream(&mut bytes.chain(Broken::by(error))));
+        }
     }
 }
 
@@ -179,6 +204,11 @@ pub(super) trait Anywhere {
 
     /// Reads some of those from `offset` on; 0 at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Those from `start` up to `end`, if there are so many and they are in memory.
+    fn stretch(&self, _start: u64, _end: u64) -> Option<&[u8]> {
+        None
+    }
 }
 
 impl Anywhere for &[u8] {
@@ -189,6 +219,10 @@ impl Anywhere for &[u8] {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let start = usize::try_from(offset).map_or(self.len(), |at| at.min(self.len()));
         (&self[start..]).read(buffer)
+    }
+
+    fn stretch(&self, start: u64, end: u64) -> Option<&[u8]> {
+        self.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     }
 }
 
@@ -201,6 +235,14 @@ impl Anywhere for RefCell<&mut dyn ReadSeek> {
         let mut file = self.borrow_mut();
         file.seek(SeekFrom::Start(offset))?;
         file.read(buffer)
+    }
+}
+
+/// Hands over the bytes from `start` up to `end` as the container's own.
+pub(super) fn own(bytes: &dyn Anywhere, start: u64, end: u64, sink: &mut dyn Sink) {
+    match bytes.stretch(start, end) {
+        Some(bytes) => sink.own(start, Content::Bytes(bytes)),
+        None => sink.own(start, Content::Stream(&mut Range::new(bytes, start, end))),
     }
 }
 

@@ -1,18 +1,21 @@
 //! A container → its members, bounded. Nothing is written to disk, and a member's name is text.
 //!
 //! A format is recognised by what a file starts with. Unpackers push what they find into a [`Sink`]: members, as
-//! streams, and the container's own bytes, which are all those that no member was read from whole. So whatever a scan
-//! of the plain bytes finds in a header, in slack, behind the end, or in an archive that is none, is found still.
+//! streams or, where that costs nothing or is faster, as bytes in memory; and the container's own bytes, which are all
+//! those that no member was read from whole. So whatever a scan of the plain bytes finds in a header, in slack, behind
+//! the end, or in an archive that is none, is found still.
 //!
 //! | module | what it reads |
 //! |---|---|
 //! | `compressed` | gzip, bzip2, xz, zstd and lz4, each of one stream or several |
+//! | `at_once` | gzip and deflate, from memory into memory |
 //! | `sequence` | what `tar`, `ar` and `cpio` have in common: headers and data in turn |
 //! | `zip` | zip and all that is made of it: jar, whl, apk, nupkg, docx, odt |
 //! | `sevenz` | 7z |
 //! | [`image`] | which layer of a container image hides what |
 
 mod ar;
+mod at_once;
 mod budget;
 mod compressed;
 mod cpio;
@@ -23,10 +26,9 @@ mod sevenz;
 mod tar;
 mod zip;
 
-use std::io::Read;
-
 pub use self::budget::{Budget, Hit, Limits, is_repeated};
 pub use self::input::{Broken, Source};
+use crate::model::blob::Content;
 use crate::model::coverage::ProblemKind;
 
 /// A kind of container.
@@ -131,7 +133,7 @@ pub fn sniff(head: &[u8]) -> Option<Format> {
 pub trait Sink {
     /// Takes the member called `name` (empty for a compressed stream) and reads `content` to its end. If reading
     /// fails, the sink says so: it knows which member of a member was being read.
-    fn member(&mut self, name: &[u8], content: &mut dyn Read);
+    fn member(&mut self, name: &[u8], content: Content<'_>);
 
     /// Takes the name of a folder. Only tar archives say, for images of containers.
     fn folder(&mut self, _name: &[u8]) {}
@@ -140,7 +142,7 @@ pub trait Sink {
     fn link(&mut self, _name: &[u8]) {}
 
     /// Takes bytes that belong to the container itself, starting at `offset`. If reading fails, the sink says so.
-    fn own(&mut self, offset: u64, bytes: &mut dyn Read);
+    fn own(&mut self, offset: u64, bytes: Content<'_>);
 
     /// Takes why the container, or the member called `name`, is not unpacked whole.
     fn problem(&mut self, name: Option<&[u8]>, kind: ProblemKind, message: String);

@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Read};
 use super::Sink;
 use super::budget::Budget;
 use super::input::{Broken, Input, Source};
+use crate::model::blob::Content;
 use crate::model::coverage::ProblemKind;
 
 /// Bytes of headers and padding that are gathered before they are scanned.
@@ -22,20 +23,11 @@ pub(super) fn unpack(
     sink: &mut dyn Sink,
     walk: fn(&mut Walk<'_>) -> io::Result<()>,
 ) {
-    let mut from_memory;
-    let mut from_file;
-    let stream: &mut dyn Read = match source {
-        Source::Bytes(bytes) => {
-            from_memory = bytes;
-            &mut from_memory
-        }
-        Source::Seekable(file) => {
-            from_file = file;
-            &mut from_file
-        }
-        Source::Stream(stream) => stream,
+    let input = match source {
+        Source::Bytes(bytes) => Input::in_memory(bytes),
+        Source::Seekable(file) => Input::of(file),
+        Source::Stream(stream) => Input::new(stream),
     };
-    let input = Input::new(stream);
     let mut walk_state = Walk { input, own: Vec::new(), own_at: 0, members: 0, budget, sink };
     // An error is one of the stream. It is met again, and said, by the sink that scans the rest.
     let result = walk(&mut walk_state);
@@ -90,7 +82,7 @@ impl Walk<'_> {
                 format!("a header at offset {offset} has {size} bytes: it is not understood"),
             );
             self.flush();
-            self.sink.own(offset, &mut (&mut self.input).take(size));
+            self.sink.own(offset, Content::Stream(&mut (&mut self.input).take(size)));
             self.own_at = self.at();
             return Ok(None);
         }
@@ -116,9 +108,14 @@ impl Walk<'_> {
             return Flow::Stop;
         }
         self.flush();
-        let mut data = (&mut self.input).take(size);
-        self.sink.member(name, &mut data);
-        let missing = data.limit();
+        let missing = if let Some(data) = self.input.stretch(size) {
+            self.sink.member(name, Content::Bytes(data));
+            size - data.len() as u64
+        } else {
+            let mut data = (&mut self.input).take(size);
+            self.sink.member(name, Content::Stream(&mut data));
+            data.limit()
+        };
         self.own_at = self.at();
         if self.sink.is_cancelled() || self.input.has_failed() {
             return Flow::Stop;
@@ -168,7 +165,7 @@ impl Walk<'_> {
     /// Has own bytes scanned that are all there are before the next data.
     fn flush(&mut self) {
         if self.own.iter().any(|byte| *byte != 0) {
-            self.sink.own(self.own_at, &mut self.own.as_slice());
+            self.sink.own(self.own_at, Content::Bytes(&self.own));
         }
         self.own.clear();
         self.own_at = self.at();
@@ -180,15 +177,15 @@ impl Walk<'_> {
         let offset = self.own_at;
         if let Some(error) = error {
             let mut broken = own.chain(Broken::by(error));
-            return self.sink.own(offset, &mut broken);
+            return self.sink.own(offset, Content::Stream(&mut broken));
         }
         let is_over = self.input.has_failed()
             || self.sink.is_cancelled()
             || self.input.peek(1).is_ok_and(<[u8]>::is_empty);
         if !is_over {
-            self.sink.own(offset, &mut own.chain(self.input));
+            self.sink.own(offset, Content::Stream(&mut own.chain(self.input)));
         } else if own.iter().any(|byte| *byte != 0) {
-            self.sink.own(offset, &mut own.as_slice());
+            self.sink.own(offset, Content::Bytes(&own));
         }
     }
 }

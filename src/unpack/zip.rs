@@ -12,12 +12,16 @@ use deflate64::Deflate64Decoder;
 use flate2::bufread::DeflateDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::Stream;
-use rawzip::{CompressionMethod, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder, ZipLocator};
+use rawzip::{
+    CompressionMethod, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder, ZipLocator, ZipVerification,
+};
 
+use super::at_once;
 use super::budget::{Budget, Metered, Progress};
 use super::compressed::single;
-use super::input::{Anywhere, Input, Range};
+use super::input::{Anywhere, Input, own};
 use super::{Format, Sink};
+use crate::model::blob::Content;
 use crate::model::coverage::ProblemKind;
 
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
@@ -123,6 +127,10 @@ impl Zip<'_> {
             }
         }
         let mut data = entry.reader();
+        if self.at_once(name, method, (start, end), data.claim_verifier()) {
+            self.whole.insert(start, end);
+            return;
+        }
         let input = Input::new(&mut data);
         let taken = input.taken();
         match decoder(method, input, size, self.budget) {
@@ -152,10 +160,35 @@ impl Zip<'_> {
         }
     }
 
+    /// Hands the member over as bytes; `false`, and does nothing, if it is to be read as a stream.
+    fn at_once(
+        &mut self,
+        name: &[u8],
+        method: CompressionMethod,
+        (start, end): (u64, u64),
+        claimed: ZipVerification,
+    ) -> bool {
+        let ZipVerification { crc, uncompressed_size: size } = claimed;
+        let Some(packed) = self.bytes.stretch(start, end) else { return false };
+        if method == CompressionMethod::STORE {
+            let is_right = at_once::stored(packed, size, crc, self.budget);
+            if is_right {
+                self.sink.member(name, Content::Bytes(packed));
+            }
+            return is_right;
+        }
+        if method != CompressionMethod::DEFLATE {
+            return false;
+        }
+        let Some(content) = at_once::deflate(packed, size, crc, self.budget) else { return false };
+        self.sink.member(name, Content::Bytes(&content));
+        true
+    }
+
     /// Whether the member was read to its end.
     fn push(&mut self, name: &[u8], content: impl Read, taken: Rc<Cell<u64>>) -> bool {
         let mut content = Metered::new(content, self.budget, taken);
-        self.sink.member(name, &mut content);
+        self.sink.member(name, Content::Stream(&mut content));
         content.progress() == Progress::Ended
     }
 
@@ -182,7 +215,7 @@ impl Zip<'_> {
         let mut at = 0;
         for (start, end) in std::mem::take(&mut self.whole).into_iter().chain([(size, size)]) {
             if at < start && !self.sink.is_cancelled() {
-                self.sink.own(at, &mut Range::new(self.bytes, at, start));
+                own(self.bytes, at, start, self.sink);
             }
             at = at.max(end);
         }

@@ -42,6 +42,7 @@ mod staged; // what `keylint staged` reports of an index, in repositories made b
 mod triage; // findings gone through one by one, with answers from a pipe
 mod unpack;
 mod unpack_again; // archives known to hold nothing: passed over, and nobody can tell
+mod unpack_at_once; // in one piece or as a stream: the same members, problems and charges
 mod unpack_limits; // bombs, and what cannot be read: bounded, named, and the run goes on
 mod windows; // windows and threads make no difference
 mod wrapped; // credentials that do not stand in clear

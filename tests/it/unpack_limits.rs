@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use keylint::config::settings::{Archives, Settings};
 use keylint::detect::{Detector, MAX_CANDIDATES};
+use keylint::model::blob::Content;
 use keylint::model::coverage::{Problem, ProblemKind};
 use keylint::rules::load::RuleSet;
 use keylint::rules::placeholder::expand;
@@ -197,14 +198,14 @@ struct Slow {
 }
 
 impl Sink for Slow {
-    fn member(&mut self, _: &[u8], content: &mut dyn Read) {
-        std::io::copy(content, &mut std::io::sink()).unwrap();
+    fn member(&mut self, _: &[u8], mut content: Content<'_>) {
+        std::io::copy(&mut content, &mut std::io::sink()).unwrap();
         self.members += 1;
         std::thread::sleep(Duration::from_millis(2));
     }
 
-    fn own(&mut self, _: u64, bytes: &mut dyn Read) {
-        std::io::copy(bytes, &mut std::io::sink()).unwrap();
+    fn own(&mut self, _: u64, mut bytes: Content<'_>) {
+        std::io::copy(&mut bytes, &mut std::io::sink()).unwrap();
     }
 
     fn problem(&mut self, _: Option<&[u8]>, kind: ProblemKind, message: String) {

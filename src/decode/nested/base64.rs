@@ -31,24 +31,34 @@ const NEWLINES: [&[u8]; 10] = [
     b"\\u000a",
 ];
 
-/// The value of a base64 digit, whichever of the two alphabets it is from.
+/// The value of each base64 digit, whichever of the two alphabets it is from; [`NONE`] for what is no digit.
+static SEXTETS: [u8; 256] = {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut table = [NONE; 256];
+    let mut value = 0;
+    while value < DIGITS.len() {
+        table[DIGITS[value] as usize] = value as u8;
+        value += 1;
+    }
+    table[b'-' as usize] = 62;
+    table[b'_' as usize] = 63;
+    table
+};
+
+/// More than six bits have.
+const NONE: u8 = 0x80;
+
 fn sextet(digit: u8) -> Option<u8> {
-    Some(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    })
+    let value = SEXTETS[usize::from(digit)];
+    (value != NONE).then_some(value)
 }
 
 /// Whether the digits at the start of `run` stand for text or for gzip.
 pub(super) fn starts_well(run: &[u8]) -> bool {
     let mut head = [0; HEAD / 4 * 3];
     let mut len = 0;
-    for four in run[..run.len().min(HEAD)].chunks_exact(4) {
-        let Some(bits) = bits(four) else { break };
+    for four in run[..run.len().min(HEAD)].as_chunks().0 {
+        let Some(bits) = bits(*four) else { break };
         let three = &bits.to_be_bytes()[1..];
         // Most runs are names or digests, and told from text by their first digits.
         if !three.iter().all(|byte| *byte == 0 || is_plain(*byte)) {
@@ -60,8 +70,13 @@ pub(super) fn starts_well(run: &[u8]) -> bool {
     is_text(&head[..len])
 }
 
-fn bits(digits: &[u8]) -> Option<u32> {
-    digits.iter().try_fold(0, |bits, digit| Some(bits << 6 | u32::from(sextet(*digit)?)))
+/// What four digits stand for, three bytes.
+fn bits([first, second, third, fourth]: [u8; 4]) -> Option<u32> {
+    let value = |digit| u32::from(SEXTETS[usize::from(digit)]);
+    let (first, second, third, fourth) = (value(first), value(second), value(third), value(fourth));
+    // Digits are as good as random: a branch for each would be guessed wrong half of the time.
+    let are_digits = (first | second | third | fourth) < u32::from(NONE);
+    are_digits.then_some(first << 18 | second << 12 | third << 6 | fourth)
 }
 
 /// How much of a text in base64 is asked for.
@@ -176,8 +191,9 @@ impl Digits {
         }
         let whole = (line.end - at) / 4 * 4;
         let before = self.text.len();
-        for four in text[at..at + whole].chunks_exact(4) {
-            let bits = bits(four).unwrap_or_default();
+        self.text.reserve(whole / 4 * 3);
+        for four in text[at..at + whole].as_chunks().0 {
+            let bits = bits(*four).unwrap_or_default();
             self.text.extend_from_slice(&bits.to_be_bytes()[1..]);
         }
         self.map.push(at, self.text.len() - before, Scale::Sextets);
@@ -216,23 +232,22 @@ enum Script {
     Any,
 }
 
-/// Whether the byte at `at` is a digit; a group starts at `group`, or at a multiple of four digits from it.
-fn is_digit(text: &[u8], at: usize, group: usize, script: Script) -> bool {
-    match text[at] {
-        b'-' | b'_' => {
-            let back = if at < group { (group - at).wrapping_neg() % 4 } else { (at - group) % 4 };
-            at.checked_sub(back).is_some_and(|start| match script {
-                Script::Ascii => stands_for_ascii(text, start),
-                Script::Any => stands_for_text(text, start),
-            })
-        }
-        byte => super::is_digit64(byte),
+/// Whether the byte at `at` is a sign of the URL-safe alphabet that is a digit; a group starts at `group`, or at a
+/// multiple of four digits from it.
+fn is_sign_of_text(text: &[u8], at: usize, group: usize, script: Script) -> bool {
+    if !matches!(text[at], b'-' | b'_') {
+        return false;
     }
+    let back = if at < group { (group - at).wrapping_neg() % 4 } else { (at - group) % 4 };
+    at.checked_sub(back).is_some_and(|start| match script {
+        Script::Ascii => stands_for_ascii(text, start),
+        Script::Any => stands_for_text(text, start),
+    })
 }
 
 fn stands_for_ascii(text: &[u8], start: usize) -> bool {
     let is_text = |byte: &u8| (b' '..0x7f).contains(byte) || b"\t\n\r".contains(byte);
-    let bits = text.get(start..start + 4).and_then(bits);
+    let bits = text[start..].first_chunk().and_then(|four| bits(*four));
     bits.is_some_and(|bits| bits.to_be_bytes()[1..].iter().all(is_text))
 }
 
@@ -279,15 +294,27 @@ fn bytes(digits: &[u8]) -> Vec<u8> {
 
 /// Where the run ends that goes on at `from`; a group starts at `group`, or at a multiple of four digits from it.
 fn run_end(text: &[u8], from: usize, group: usize, high: usize) -> usize {
-    let is_digit = |at: &usize| is_digit(text, *at, group, Script::Any);
-    (from..high).find(|at| !is_digit(at)).unwrap_or(high.max(from))
+    let mut at = from;
+    while at < high {
+        at += text[at..high].iter().take_while(|byte| super::is_digit64(**byte)).count();
+        if at == high || !is_sign_of_text(text, at, group, Script::Any) {
+            return at;
+        }
+        at += 1;
+    }
+    at
 }
 
 /// Where the run starts that goes on to `end`, where a group starts.
 fn run_start(text: &[u8], end: usize, low: usize) -> usize {
     let start = |script| {
         let mut start = end;
-        while start > low && is_digit(text, start - 1, end, script) {
+        while start > low {
+            let digits = text[low..start].iter().rev().take_while(|byte| super::is_digit64(**byte));
+            start -= digits.count();
+            if start == low || !is_sign_of_text(text, start - 1, end, script) {
+                break;
+            }
             start -= 1;
         }
         after_escape(text, start..end)

@@ -29,6 +29,9 @@ const SHORTEST_TOKEN: usize = 100;
 /// How far before and after the pieces a call that joins them may stand.
 const CALL_REACH: usize = 120;
 
+/// How far from a mark, which may be a joint's, it is looked for what joins, in bytes to each side.
+pub(super) const SEEN: usize = 1 + JOINT + CALL_REACH;
+
 /// The values in a stretch of text that are put together from pieces.
 pub(super) fn within(text: &[u8], stretch: &Range<usize>) -> Vec<Decoded> {
     let mut values = Vec::new();

@@ -22,7 +22,7 @@ use std::ops::Range;
 use self::base64::Extent;
 use self::map::Scale;
 pub use self::map::{Map, Source};
-pub use self::pieces::{PIECES, Piece};
+pub use self::pieces::{PIECES, Piece, REACH as REACH_OF_PIECE};
 use self::units::Notation;
 use crate::model::layer::Layer;
 
@@ -335,7 +335,16 @@ fn splice(from: &[u8], range: Range<usize>, text: &mut Vec<u8>, map: &mut Map) {
 
 /// Whether a byte is a digit of standard base64, which is also what secrets are made of.
 fn is_digit64(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/'
+    static DIGITS: [bool; 256] = {
+        let mut table = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 0x80 {
+            table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+            byte += 1;
+        }
+        table
+    };
+    DIGITS[usize::from(byte)]
 }
 
 /// Whether bytes are text, or text in 16 bits a character.

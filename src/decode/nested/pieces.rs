@@ -8,6 +8,9 @@ use super::literals;
 /// Text behind a name in which the pieces of its value begin, in bytes.
 const BEHIND: usize = 160;
 
+/// How far from a literal [`Piece::stretch`] looks, in bytes to each side.
+pub const REACH: usize = BEHIND + literals::SEEN;
+
 /// What a literal may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Piece {

@@ -1,5 +1,7 @@
 //! Header rows of CSV and similar tables: the name of the column that a value stands in.
 
+use std::cell::OnceCell;
+
 use super::names::{Name, Strength};
 
 /// How much of a blob's beginning is kept to look for a header row, in bytes.
@@ -21,6 +23,25 @@ const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 pub(crate) struct Table {
     delimiter: u8,
     columns: Vec<Option<Name>>,
+}
+
+/// Where the header row of a text may be. It is looked for only when a value asks for its column: most of what is taken
+/// for a value at first is dropped before that.
+pub(crate) struct Header<'h> {
+    head: &'h [u8],
+    table: OnceCell<Option<Table>>,
+}
+
+impl<'h> Header<'h> {
+    /// Of a text that begins with `head`, of which no more than [`HEAD_LEN`] bytes count.
+    pub(crate) fn of(head: &'h [u8]) -> Self {
+        Self { head: &head[..head.len().min(HEAD_LEN)], table: OnceCell::new() }
+    }
+
+    /// What it names, if it names parts of a credential.
+    pub(crate) fn table(&self) -> Option<&Table> {
+        self.table.get_or_init(|| Table::parse(self.head)).as_ref()
+    }
 }
 
 impl Table {

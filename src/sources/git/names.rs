@@ -21,7 +21,13 @@ pub(super) fn provisional_name(kind: Kind, id: ObjectId) -> PathBuf {
 
 /// A path that [`provisional`] takes apart.
 pub fn provisional_path(id: ObjectId, rest: &str) -> PathBuf {
-    built(PROVISIONAL, &id.digits(), [">", rest])
+    // Every object of a history gets a name, and formatting takes several times as long.
+    let mut path = String::with_capacity(PROVISIONAL.len() + 40 + 1 + rest.len());
+    path.push_str(PROVISIONAL);
+    id.push_to(&mut path, 40);
+    path.push('>');
+    path.push_str(rest);
+    path.into()
 }
 
 /// The blob that a path names provisionally, and the rest of the path: within an archive.
@@ -32,18 +38,16 @@ pub fn provisional(path: &Path) -> Option<(ObjectId, &str)> {
 
 /// What an object is called that stands nowhere.
 pub(super) fn name(kind: Kind, id: ObjectId) -> PathBuf {
-    let before = match kind {
+    let what = match kind {
         Kind::Commit => "<message of commit ",
         Kind::Tag => "<message of tag ",
         Kind::Blob | Kind::Tree => "<blob ",
     };
-    built(before, &id.digits()[..SHORT], [">", ""])
-}
-
-/// A name of several parts. Every object of a history gets one, so it is not formatted.
-fn built(before: &str, digits: &[u8], after: [&str; 2]) -> PathBuf {
-    let digits = std::str::from_utf8(digits).expect("digits are text");
-    [before, digits, after[0], after[1]].concat().into()
+    let mut name = String::with_capacity(what.len() + SHORT + 1);
+    name.push_str(what);
+    id.push_to(&mut name, SHORT);
+    name.push('>');
+    name.into()
 }
 
 #[cfg(test)]

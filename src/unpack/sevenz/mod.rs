@@ -18,8 +18,9 @@ use rawzip::Crc32;
 use self::header::{Coder, Folder, Header, Parsed, Streams, parse};
 use super::budget::{Budget, Metered, Progress};
 use super::compressed::single;
-use super::input::{Anywhere, Input, Range};
+use super::input::{Anywhere, Input, Range, own};
 use super::{Format, Sink};
+use crate::model::blob::Content;
 use crate::model::coverage::ProblemKind;
 
 /// Bytes before the packed streams.
@@ -49,7 +50,7 @@ pub(super) fn unpack(bytes: &dyn Anywhere, budget: &Budget, sink: &mut dyn Sink)
     };
     let from = if archive.is_whole { end } else { 0 };
     if from < size && !sink.is_cancelled() {
-        sink.own(from, &mut Range::new(bytes, from, size));
+        own(bytes, from, size, sink);
     }
 }
 
@@ -151,7 +152,7 @@ impl Archive<'_> {
     /// Whether the member was read to its end.
     fn member(&mut self, name: &[u8], piece: impl Read, taken: &Rc<Cell<u64>>) -> bool {
         let mut content = Metered::new(piece, self.budget, Rc::clone(taken));
-        self.sink.member(name, &mut content);
+        self.sink.member(name, Content::Stream(&mut content));
         let is_whole = content.progress() == Progress::Ended;
         self.is_whole &= is_whole;
         is_whole

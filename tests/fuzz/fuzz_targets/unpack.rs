@@ -7,6 +7,7 @@
 use std::io::{Cursor, Read};
 use std::time::Duration;
 
+use keylint::model::blob::Content;
 use keylint::model::coverage::ProblemKind;
 use keylint::unpack::{Budget, Format, Limits, Sink, Source, sniff, unpack};
 use keylint_fuzz::{container, headed};
@@ -50,13 +51,13 @@ impl Collected {
 }
 
 impl Sink for Collected {
-    fn member(&mut self, _: &[u8], content: &mut dyn Read) {
+    fn member(&mut self, _: &[u8], mut content: Content<'_>) {
         self.members += 1;
-        self.given += self.drain(content);
+        self.given += self.drain(&mut content);
     }
 
-    fn own(&mut self, _: u64, bytes: &mut dyn Read) {
-        self.own += self.drain(bytes);
+    fn own(&mut self, _: u64, mut bytes: Content<'_>) {
+        self.own += self.drain(&mut bytes);
     }
 
     fn problem(&mut self, _: Option<&[u8]>, _: ProblemKind, _: String) {
