@@ -49,3 +49,19 @@ pub(super) fn name(kind: Kind, id: ObjectId) -> PathBuf {
     name.push('>');
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_made_of_ids_and_taken_apart() {
+        let id = ObjectId([0xa5; 20]);
+        let path = provisional_path(id, "member");
+        assert_eq!(path, PathBuf::from(format!("<object {id}>member")));
+        assert_eq!(provisional(&path), Some((id, "member")));
+        let named = [Kind::Commit, Kind::Tag, Kind::Blob].map(|kind| name(kind, id));
+        let expected = ["message of commit", "message of tag", "blob"];
+        assert_eq!(named, expected.map(|what| PathBuf::from(format!("<{what} a5a5a5a5a5a5>"))));
+    }
+}

@@ -6,6 +6,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+
 use super::Wanted;
 use super::entries::{Mode, Outline, Piece, Pieces};
 use super::groups::{Groups, range};
@@ -26,7 +29,7 @@ pub(super) struct Gathered {
     ends: Vec<u32>,
     /// Numbers of entries.
     edges: Vec<u32>,
-    entries: Vec<Entry>,
+    entries: Vec<Named>,
     known: HashMap<u64, u32, BuildHasherDefault<Prefix>>,
     names: Names,
     /// Wanted objects, each under its name.
@@ -41,7 +44,7 @@ pub(super) struct Gathered {
 /// What one thread gathered, with its edges turned round: from each entry to the trees that have it.
 pub(super) struct Turned {
     trees: Vec<Id>,
-    entries: Vec<Entry>,
+    entries: Vec<Named>,
     names: Vec<Box<[u8]>>,
     wanted: Vec<(u32, Id)>,
     held: Vec<(Tree, u32)>,
@@ -74,7 +77,7 @@ enum Of {
 }
 
 /// A subtree under a name.
-struct Entry {
+struct Named {
     child: Id,
     name: u32,
 }
@@ -173,11 +176,10 @@ impl Gathered {
     }
 
     fn entry(&mut self, child: &Id, name: &[u8]) -> u32 {
-        let prefix = u64::from_le_bytes(child[..8].try_into().expect("an id has 20 bytes"));
         let by_name = name.iter().fold(0_u64, |hash, byte| {
             (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
         });
-        let key = prefix ^ by_name;
+        let key = prefix(child) ^ by_name;
         if let Some(number) = self.known.get(&key) {
             let known = &self.entries[*number as usize];
             // Whoever writes a tree can make keys collide.
@@ -185,7 +187,7 @@ impl Gathered {
                 return *number;
             }
         }
-        self.entries.push(Entry { child: *child, name: self.names.number(name) });
+        self.entries.push(Named { child: *child, name: self.names.number(name) });
         let number = self.entries.len() as u32 - 1;
         self.known.entry(key).or_insert(number);
         number
@@ -204,7 +206,7 @@ impl Gathered {
 
 /// The trees of a history, and what leads from a tree to those that hold it.
 pub(super) struct Trees {
-    numbers: HashMap<Id, Tree, BuildHasherDefault<Prefix>>,
+    numbers: Numbers,
     names: Names,
     /// The names of entries, those of all threads one after the other.
     entry_names: Vec<u32>,
@@ -219,12 +221,42 @@ pub(super) struct Trees {
     pub(super) is_cut_off: bool,
 }
 
+/// The numbers of trees, by their ids. All that a look-up goes through is a number of four bytes for each tree, which
+/// processors keep near by; a map that holds the ids as well is six times as large, and spread over all of it is read.
+struct Numbers {
+    ids: Vec<Id>,
+    table: HashTable<Tree>,
+}
+
+impl Numbers {
+    /// Numbers ids in their order; one that stands there twice has its last number.
+    fn of(ids: Vec<Id>) -> Self {
+        let mut table = HashTable::with_capacity(ids.len());
+        for (id, number) in ids.iter().zip(0..) {
+            let is_same = |known: &Tree| ids[*known as usize] == *id;
+            match table.entry(prefix(id), is_same, |known| prefix(&ids[*known as usize])) {
+                Entry::Occupied(mut known) => *known.get_mut() = number,
+                Entry::Vacant(free) => {
+                    free.insert(number);
+                }
+            }
+        }
+        Self { ids, table }
+    }
+
+    fn get(&self, id: &Id) -> Option<Tree> {
+        self.table.find(prefix(id), |number| self.ids[*number as usize] == *id).copied()
+    }
+}
+
 impl Trees {
     /// Puts together what the threads gathered.
     pub(super) fn new(gathered: Vec<Turned>) -> Self {
         let count = gathered.iter().map(|one| one.trees.len()).sum();
         let mut trees = Self {
-            numbers: HashMap::with_capacity_and_hasher(count, BuildHasherDefault::default()),
+            numbers: Numbers::of(
+                gathered.iter().map(|one| &one.trees[..]).collect::<Vec<_>>().concat(),
+            ),
             names: Names::default(),
             entry_names: Vec::new(),
             leading: Groups::default(),
@@ -233,9 +265,6 @@ impl Trees {
             missing: Vec::new(),
             is_cut_off: gathered.iter().any(|one| one.is_cut_off),
         };
-        for (id, number) in gathered.iter().flat_map(|one| &one.trees).zip(0..) {
-            trees.numbers.insert(*id, number);
-        }
         let mut children = Vec::new();
         let mut base = 0;
         for one in gathered {
@@ -261,7 +290,7 @@ impl Trees {
             self.held.entry(object).or_default().push((base + tree, names[name as usize]));
         }
         for entry in &entries {
-            let child = self.numbers.get(&entry.child).copied();
+            let child = self.numbers.get(&entry.child);
             if child.is_none() {
                 self.missing.push(entry.child);
             }
@@ -278,7 +307,7 @@ impl Trees {
 
     /// A tree's number.
     pub(super) fn number(&self, id: &Id) -> Option<Tree> {
-        self.numbers.get(id).copied()
+        self.numbers.get(id)
     }
 
     /// The trees that hold an object, and under which name's number.
@@ -298,6 +327,11 @@ impl Trees {
     pub(super) fn name(&self, number: u32) -> &[u8] {
         &self.names.list[number as usize]
     }
+}
+
+/// The first bytes of an id, which are as good as any hash of it.
+fn prefix(id: &Id) -> u64 {
+    u64::from_le_bytes(*id.first_chunk().expect("an id has twenty bytes"))
 }
 
 #[cfg(test)]
