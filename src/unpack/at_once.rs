@@ -1,13 +1,13 @@
 //! Deflated members from memory into memory, in one piece: that is faster than a stream, and an archive among them is
 //! in memory then, so that its members are, too.
 //!
-//! Only what is sound and far from every limit is taken. The rest is left to streams, which give what can be had of it
+//! Only what is sound and far from every limit is taken, and only if it is all of its bytes. The rest is left to streams, which give what can be had of it
 //! and say what is wrong. A stream that libdeflate reads and flate2 calls corrupt, though size and checksum are right,
 //! is taken: no encoder writes such, and nothing in it is lost.
 
 use std::ops::Deref;
 
-use libdeflater::{DecompressionError, Decompressor};
+use libdeflater::Decompressor;
 use memchr::{memchr, memmem};
 
 use super::budget::{Budget, Room};
@@ -20,6 +20,9 @@ const HEADER: usize = 10;
 
 /// Longer names are left to the stream, which has a limit for them.
 const LONGEST_NAME: usize = 1 << 10;
+
+/// A gzip header that says nothing.
+const PLAIN_HEADER: [u8; HEADER] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff];
 
 /// Bytes behind a stream of gzip: checksum and size.
 const TRAILER: usize = 8;
@@ -51,28 +54,27 @@ pub(super) fn gzip<'p, 'b>(packed: &'p [u8], budget: &'b Budget) -> Option<(Whol
         _ => return None,
     };
     let trailer = packed.last_chunk::<TRAILER>()?;
-    let (crc, size) = trailer.split_first_chunk()?;
-    let (crc, size) = (u32::from_le_bytes(*crc), u32::from_le_bytes(*size.first_chunk()?));
-    // libdeflate does not say where the stream ends, but makes sure that its checksum and size are what follows. If they
-    // are those at the end, and stand in no other place, it ends there, and nothing hides behind it.
-    if memmem::find(packed, trailer)? + TRAILER != packed.len() {
-        return None;
-    }
-    let inflate = |into: &mut [u8]| Decompressor::new().gzip_decompress(packed, into);
-    let is_last = |bytes: &[u8]| libdeflater::crc32(bytes) == crc;
-    Some((whole(packed, u64::from(size), budget, inflate, is_last)?, name))
+    let size = u32::from_le_bytes(*trailer.last_chunk()?);
+    let room = budget.room(packed.len() as u64, u64::from(size))?;
+    Some((only_stream(packed, size, room, budget)?, name))
 }
 
-/// Inflates the stream at the start of `packed` and charges `budget`, if it is one of `size` bytes with the checksum
-/// `crc`.
+/// Inflates the deflate stream in `packed` and charges `budget`, if it is one of `size` bytes with the checksum `crc`,
+/// and nothing more.
 pub(super) fn deflate<'b>(
     packed: &[u8],
     size: u64,
     crc: u32,
     budget: &'b Budget,
 ) -> Option<Whole<'b>> {
-    let inflate = |into: &mut [u8]| Decompressor::new().deflate_decompress(packed, into);
-    whole(packed, size, budget, inflate, |bytes| libdeflater::crc32(bytes) == crc)
+    // What cannot be packed is a little longer than it was.
+    if packed.len() as u64 > size + size / 1024 + 64 {
+        return None;
+    }
+    let room = budget.room(packed.len() as u64, size)?;
+    let size = u32::try_from(size).ok()?;
+    let framed = [&PLAIN_HEADER, packed, &crc.to_le_bytes(), &size.to_le_bytes()].concat();
+    only_stream(&framed, size, room, budget)
 }
 
 /// Charges `budget` for what is stored as it is, if it has `size` bytes and the checksum `crc`.
@@ -83,16 +85,22 @@ pub(super) fn stored(bytes: &[u8], size: u64, crc: u32, budget: &Budget) -> bool
         && budget.spend(size)
 }
 
-fn whole<'b>(
+/// Inflates the one stream that a gzip file is, which says it has `size` bytes. libdeflate does not say where it ends,
+/// but makes sure that its checksum and size are what follows. If they are those at the end, and stand in no other
+/// place, it ends there, and nothing hides behind it.
+fn only_stream<'b>(
     packed: &[u8],
-    size: u64,
+    size: u32,
+    room: Room<'b>,
     budget: &'b Budget,
-    inflate: impl FnOnce(&mut [u8]) -> Result<usize, DecompressionError>,
-    is_right: impl FnOnce(&[u8]) -> bool,
 ) -> Option<Whole<'b>> {
-    let room = budget.room(packed.len() as u64, size)?;
+    let trailer = packed.last_chunk::<TRAILER>()?;
+    if memmem::find(packed, trailer)? + TRAILER != packed.len() {
+        return None;
+    }
     let mut bytes = vec![0; size as usize];
-    let length = inflate(&mut bytes).ok()?;
-    let is_whole = length == bytes.len() && is_right(&bytes) && budget.spend(size);
+    let length = Decompressor::new().gzip_decompress(packed, &mut bytes).ok()?;
+    let is_last = libdeflater::crc32(&bytes).to_le_bytes() == trailer[..4];
+    let is_whole = length == bytes.len() && is_last && budget.spend(u64::from(size));
     is_whole.then_some(Whole { bytes, _room: room })
 }

@@ -24,6 +24,9 @@ use super::{Format, Sink};
 use crate::model::blob::Content;
 use crate::model::coverage::ProblemKind;
 
+/// Bytes behind its stream that the decoder of Deflate64 may have taken, at most.
+const AHEAD: u64 = 8;
+
 const LOCAL_HEADER: &[u8] = b"PK\x03\x04";
 
 /// Whether `head` is the first line of a script and an archive follows it, as in executable Python archives.
@@ -136,9 +139,13 @@ impl Zip<'_> {
         match decoder(method, input, size, self.budget) {
             Ok(decoder) => {
                 let verified = entry.verifying_reader(decoder);
-                let is_whole = self.push(name, verified, taken);
+                let is_whole = self.push(name, verified, Rc::clone(&taken));
                 if is_whole {
-                    self.whole.insert(start, end);
+                    // What follows a stream is none of it, though it lies where the member does.
+                    let ahead = if method == CompressionMethod::DEFLATE64 { AHEAD } else { 0 };
+                    let read = taken.get().saturating_sub(ahead);
+                    self.whole
+                        .insert(start, if taken.get() < end - start { start + read } else { end });
                 }
             }
             Err(Refusal::Method) => {
