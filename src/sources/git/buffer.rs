@@ -27,6 +27,15 @@ impl Buffer {
         &mut self.bytes[..wanted]
     }
 
+    /// Gives back what is more than four times as much as the content needs.
+    pub(crate) fn fit(&mut self) {
+        let needed = self.len + PAST;
+        if self.bytes.len() / 4 > needed {
+            self.bytes.truncate(needed);
+            self.bytes.shrink_to_fit();
+        }
+    }
+
     /// Bytes of memory that it takes.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()

@@ -44,7 +44,8 @@ pub(crate) struct Packed<'a> {
     pub(crate) bytes: &'a [u8],
     /// How long it is, in bytes.
     pub(crate) len: usize,
-    /// Whether a checksum has shown that its bytes are those that were written.
+    /// Whether a checksum has shown that its bytes are those that were written. Who writes both can have a checksum of
+    /// what it inflates to that is wrong, or a stream that runs on into what follows: that is read then.
     pub(crate) is_checked: bool,
 }
 

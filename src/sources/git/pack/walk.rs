@@ -14,7 +14,8 @@ use crate::model::traces::Copied;
 use crate::sources::git::buffer::Buffer;
 use crate::sources::git::inflate::{self, Inflating};
 
-/// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones.
+/// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones. Buffers
+/// that they lie in are at most four times as large, or [`KEPT`].
 const MAX_HELD: u64 = 512 << 20;
 
 /// Families taken by a thread at once: neighbours share the pages of the map.
@@ -207,6 +208,9 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
         self.spare.extend(done.map(|held| held.object));
         if rebuilt.is_ok() && !children.is_empty() {
             self.held_bytes += object.len() as u64;
+            if object.size() > KEPT {
+                object.fit();
+            }
             self.held.push(Held { object, note, pending: children });
         } else {
             self.spare.push(object);
