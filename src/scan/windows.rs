@@ -1,4 +1,5 @@
-//! A blob through the detector: at once if it is in memory, window by window if it is a stream.
+//! A blob through the detector: at once if it is in memory, window by window if it is a stream or a large member of an
+//! archive.
 
 use std::io::{self, Read};
 use std::ops::Range;

@@ -202,12 +202,13 @@ impl Budget {
         most
     }
 
-    /// Whether a stream of `packed` bytes that expands to `size` bytes does so without reaching a limit on its way.
+    /// Whether a stream of `packed` bytes that expands to `size` bytes does so without reaching a limit on its way, with
+    /// half of the total left for what lies within: all of it is charged at once, and not as it is read.
     pub(super) fn is_far_from(&self, packed: u64, size: u64) -> bool {
         let Limits { member_size, total_size, ratio, ratio_free, .. } = self.limits;
         size <= member_size.min(ratio_free)
             && size <= packed.saturating_mul(ratio)
-            && self.expanded.get().saturating_add(size) <= total_size
+            && self.expanded.get().saturating_add(size) <= total_size / 2
             && !self.is_spent()
     }
 
@@ -408,14 +409,14 @@ mod tests {
         assert!(is_taken(free, u64::MAX, AT_ONCE) && !is_taken(free, u64::MAX, AT_ONCE + 1));
         for limits in [
             Limits { member_size: 999, ..limits },
-            Limits { total_size: 999, ..limits },
+            Limits { total_size: 1999, ..limits },
             Limits { memory: 999, ..limits },
             Limits { time: Duration::ZERO, ..limits },
         ] {
             assert!(!is_taken(limits, 1000, 1000), "{limits:?}");
         }
         let budget = Budget::new(limits);
-        assert!(budget.spend(limits.total_size - 999) && budget.room(1000, 1000).is_none());
+        assert!(budget.spend(limits.total_size / 2 - 999) && budget.room(1000, 1000).is_none());
         let budget = Budget::new(Limits { memory: 10, ..limits });
         let room = budget.room(10, 6);
         assert!(budget.room(10, 5).is_none());
