@@ -49,3 +49,23 @@ impl Deref for Buffer {
         &self.bytes[..self.len]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_far_too_large_is_given_back_and_the_content_stays() {
+        let mut buffer = Buffer::default();
+        buffer.room(1 << 20);
+        buffer.room(3)[..3].copy_from_slice(b"abc");
+        let large = buffer.size();
+        buffer.fit();
+        assert_eq!(*buffer, *b"abc");
+        assert!(buffer.size() < large / 1000 && buffer.bytes.capacity() < large / 1000);
+        let size = buffer.size();
+        buffer.room(100);
+        buffer.fit();
+        assert!(buffer.size() >= size && buffer.len() == 100);
+    }
+}
