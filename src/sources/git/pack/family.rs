@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use super::entry::{self, Form, Header};
 use super::offsets::{Offsets, Place};
 use super::{Id, Index, Kind, PackError, TRAILER};
-use crate::sources::git::inflate::Packed;
 
 const NONE: u32 = u32::MAX;
 
@@ -26,8 +25,6 @@ pub(crate) struct Pack<'a> {
 pub(crate) struct Families {
     /// One more than there are, which says where the last one ends.
     entries: Vec<Entry>,
-    /// Whether the index has a checksum of each entry. All but those that cannot be used match it.
-    is_checked: bool,
     /// The deltas on each entry lie side by side, those with the fewest entries below them first.
     children: Vec<u32>,
     /// Entries below each entry, itself counted.
@@ -85,8 +82,7 @@ impl Families {
         entries.push(Entry::behind_all());
         let mut unusable = unusable.into_inner().expect("collecting does not panic");
         unusable.sort_unstable_by_key(|(number, _)| *number);
-        let is_checked = index.has_checksums();
-        let mut families = Self { entries, is_checked, unusable, ..Self::default() };
+        let mut families = Self { entries, unusable, ..Self::default() };
         families.link(&bases);
         families
     }
@@ -248,15 +244,14 @@ impl<'a> Pack<'a> {
 
     /// The deflated bytes of an entry.
     pub(super) fn body(&self, number: u32) -> Result<&'a [u8], PackError> {
-        self.packed(number).map(|packed| &packed.bytes[..packed.len])
+        self.body_and_more(number).map(|(bytes, len)| &bytes[..len])
     }
 
-    /// The deflated bytes of an entry, and those that follow it.
-    pub(super) fn packed(&self, number: u32) -> Result<Packed<'a>, PackError> {
+    /// The deflated bytes of an entry, which are so many, and all that follow in the pack.
+    pub(super) fn body_and_more(&self, number: u32) -> Result<(&'a [u8], usize), PackError> {
         let (entry, next) = (self.entry(number), self.entry(number + 1));
         let header = usize::from(entry.header);
         let len = bytes(self.data, entry.offset, next.offset)?.len() - header;
-        let bytes = &self.data[entry.offset as usize + header..];
-        Ok(Packed { bytes, len, is_checked: self.families.is_checked })
+        Ok((&self.data[entry.offset as usize + header..], len))
     }
 }

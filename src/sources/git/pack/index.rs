@@ -113,15 +113,10 @@ impl<'a> Index<'a> {
             .ok_or(PackError::Corrupt("its index has no place for its offset"))
     }
 
-    /// Whether there are checksums of entries. Version 1 has none.
-    pub(crate) fn has_checksums(&self) -> bool {
-        self.frame.version == Version::Two
-    }
-
-    /// The CRC-32 of the entry of the object at `position`, if there are any.
+    /// The CRC-32 of the entry of the object at `position`. Version 1 has none.
     pub(crate) fn checksum(&self, position: usize) -> Option<u32> {
         let table = self.tables() + 20 * self.frame.count;
-        self.has_checksums().then(|| be32(self.bytes, table + 4 * position))
+        (self.frame.version == Version::Two).then(|| be32(self.bytes, table + 4 * position))
     }
 
     /// The position of the object `id`.

@@ -219,12 +219,12 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
 
     /// Puts the object of an entry into a buffer.
     fn rebuild(&mut self, number: u32, object: &mut Buffer) -> Result<(), PackError> {
-        let packed = self.pack.packed(number)?;
+        let (body, len) = self.pack.body_and_more(number)?;
         let size = self.pack.entry(number).size;
         let Some(base) = self.held.last() else {
-            return inflate::ending(&mut self.inflater, packed, size, MAX_OBJECT, object);
+            return inflate::ending(&mut self.inflater, body, len, size, MAX_OBJECT, object);
         };
-        inflate::ending(&mut self.inflater, packed, size, MAX_OBJECT, &mut self.delta)?;
+        inflate::ending(&mut self.inflater, body, len, size, MAX_OBJECT, &mut self.delta)?;
         let (_, size, _) = delta::sizes(&self.delta)?;
         if size <= MAX_OBJECT && size > MAX_HELD.saturating_sub(self.held_bytes) {
             return Err(PackError::TooLargeTogether(size));
