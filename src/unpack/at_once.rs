@@ -1,9 +1,9 @@
 //! Deflated members from memory into memory, in one piece: that is faster than a stream, and an archive among them is
 //! in memory then, so that its members are, too.
 //!
-//! Only what is sound and far from every limit is taken, and only if it is all of its bytes. The rest is left to streams, which give what can be had of it
-//! and say what is wrong. A stream that libdeflate reads and flate2 calls corrupt, though size and checksum are right,
-//! is taken: no encoder writes such, and nothing in it is lost.
+//! Only what is sound and far from every limit is taken, and only if it is all of its bytes. The rest is left to streams,
+//! which give what can be had of it and say what is wrong. A stream that libdeflate reads and flate2 calls corrupt,
+//! though size and checksum are right, is taken: no encoder writes such, and nothing in it is lost.
 
 use std::ops::Deref;
 
@@ -67,11 +67,11 @@ pub(super) fn deflate<'b>(
     crc: u32,
     budget: &'b Budget,
 ) -> Option<Whole<'b>> {
+    let room = budget.room(packed.len() as u64, size)?;
     // What cannot be packed is a little longer than it was.
     if packed.len() as u64 > size + size / 1024 + 64 {
         return None;
     }
-    let room = budget.room(packed.len() as u64, size)?;
     let size = u32::try_from(size).ok()?;
     let framed = [&PLAIN_HEADER, packed, &crc.to_le_bytes(), &size.to_le_bytes()].concat();
     only_stream(&framed, size, room, budget)
@@ -103,4 +103,28 @@ fn only_stream<'b>(
     let is_last = libdeflater::crc32(&bytes).to_le_bytes() == trailer[..4];
     let is_whole = length == bytes.len() && is_last && budget.spend(u64::from(size));
     is_whole.then_some(Whole { bytes, _room: room })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::Limits;
+    use super::*;
+
+    #[test]
+    fn sizes_that_cannot_be_are_left_to_streams() {
+        let budget = Budget::new(Limits {
+            depth: 4,
+            members: 9,
+            member_size: u64::MAX,
+            total_size: u64::MAX,
+            ratio: u64::MAX,
+            ratio_free: u64::MAX,
+            memory: u64::MAX,
+            time: Duration::from_secs(600),
+        });
+        assert!(deflate(&[3, 0], u64::MAX, 0, &budget).is_none());
+        assert!(!stored(b"", u64::MAX, 0, &budget));
+    }
 }
