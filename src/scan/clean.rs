@@ -3,7 +3,8 @@
 //! Libraries lie in every version of what is built with them, and old releases in later ones. Whether there is
 //! something in an archive does not depend on where it lies, unless the detector says that a path could make more of
 //! it. How deep it lies matters only if it was not unpacked before in the same file: the order in which threads come to
-//! files is not for a report to show.
+//! files is not for a report to show. So one that would reach too deep is passed over still if what makes it so deep was
+//! met before in its file: old releases each hold the ones before.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
@@ -16,12 +17,12 @@ use super::members::{Place, Unpacking, depth_of};
 use super::worker::Thread;
 use crate::detect::is_telling;
 use crate::sources::Visitor;
-use crate::unpack::{Broken, Budget, Format, Hit, Source};
+use crate::unpack::{Broken, Budget, Format, Hit, Limits, Source};
 
 /// Larger archives are not held to look at them as a whole, in bytes.
 const LARGEST: usize = 4 << 20;
 
-/// Archives that are remembered of all files together: 10 MB if each holds as many others as may be.
+/// Archives that are remembered of all files together: 20 MB if each holds as many others as may be.
 const MOST: usize = 1 << 14;
 
 /// Archives that are remembered of one file.
@@ -38,7 +39,22 @@ struct Archive {
     digest: Digest,
     cost: Cost,
     /// The archives in it, at all depths, each once, in the order in which they came.
-    within: Vec<Arc<Archive>>,
+    within: Vec<Within>,
+}
+
+impl Archive {
+    /// How deep it reaches from `depth` on.
+    fn deepest(&self, depth: u32) -> u32 {
+        depth + self.cost.containers - 1
+    }
+}
+
+/// An archive that lies in another one.
+struct Within {
+    archive: Arc<Archive>,
+    /// Containers up to it, those around the other one not counted; `None` while it is only met in further ones that are
+    /// remembered. If it lies in several places, this is the deepest.
+    depth: Option<u32>,
 }
 
 /// What it takes to unpack an archive.
@@ -46,6 +62,8 @@ struct Archive {
 struct Cost {
     /// Containers within each other, itself counted.
     containers: u32,
+    /// The same without archives in it that are remembered themselves.
+    own_containers: u32,
     /// Members at all depths.
     members: u64,
     /// Their bytes.
@@ -77,26 +95,41 @@ impl Clean {
 #[derive(Default)]
 pub(super) struct CleanHere {
     known: HashMap<Digest, Arc<Archive>>,
-    /// Those in the archive that is unpacked, and one more if there are too many.
-    within: Vec<Arc<Archive>>,
+    /// Those in the archive that is unpacked, and one more if there are too many. All containers around them are counted.
+    within: Vec<Within>,
 }
 
 impl CleanHere {
-    /// Takes an archive that lies in the one that is unpacked, and those in it.
-    fn add(&mut self, archive: &Arc<Archive>) {
-        for archive in archive.within.iter().chain([archive]) {
+    /// Takes an archive that lies at `depth` in the one that is unpacked, and those in it.
+    fn add(&mut self, archive: &Arc<Archive>, depth: u32) {
+        let within = archive.within.iter().map(|within| (&within.archive, None));
+        for (archive, depth) in within.chain([(archive, Some(depth))]) {
             if self.known.len() < MOST_OF_ONE {
                 self.known.entry(archive.digest).or_insert_with(|| Arc::clone(archive));
             }
-            self.lies_within(archive);
+            self.lies_within(archive, depth);
         }
     }
 
-    fn lies_within(&mut self, archive: &Arc<Archive>) {
-        let is_same = |known: &Arc<Archive>| known.digest == archive.digest;
-        if self.within.len() <= MOST_WITHIN && !self.within.iter().any(is_same) {
-            self.within.push(Arc::clone(archive));
+    fn lies_within(&mut self, archive: &Arc<Archive>, depth: Option<u32>) {
+        let is_same = |known: &&mut Within| known.archive.digest == archive.digest;
+        if let Some(known) = self.within.iter_mut().find(is_same) {
+            known.depth = known.depth.max(depth);
+        } else if self.within.len() <= MOST_WITHIN {
+            self.within.push(Within { archive: Arc::clone(archive), depth });
         }
+    }
+
+    /// Whether an archive at `depth` would be unpacked whole if no container may lie deeper than `limit`. What was met
+    /// before in the file is passed over, however deep that reaches by itself.
+    fn is_within(&self, limit: u32, archive: &Archive, depth: u32) -> bool {
+        let is_passed_over_or_within = |within: &Within| {
+            let Some(depth) = within.depth.map(|further| depth + further) else { return true };
+            within.archive.deepest(depth) <= limit
+                || (depth <= limit && self.known.contains_key(&within.archive.digest))
+        };
+        depth + archive.cost.own_containers - 1 <= limit
+            && archive.within.iter().all(is_passed_over_or_within)
     }
 }
 
@@ -170,8 +203,9 @@ impl<'s> Thread<'s> {
         clean: &Clean,
         all: &mut Unpacking<'_>,
     ) {
+        let depth = depth_of(place, format);
         let digest = Sha256::digest(bytes).into();
-        if self.passes_over(&digest, clean, depth_of(place, format), all) {
+        if self.passes_over(&digest, clean, depth, all) {
             return;
         }
         let budget = all.budget;
@@ -181,14 +215,18 @@ impl<'s> Thread<'s> {
         };
         let around = mem::take(&mut all.clean.within);
         let cost = self.unpack_measured(format, place, bytes, held_before, all);
-        let within = mem::replace(&mut all.clean.within, around);
-        match cost.filter(|_| within.len() <= MOST_WITHIN) {
-            Some(cost) => {
-                let archive = Arc::new(Archive { digest, cost, within });
-                all.clean.add(&archive);
-                clean.add(archive);
+        let mut within = mem::replace(&mut all.clean.within, around);
+        if let Some(cost) = cost.filter(|_| within.len() <= MOST_WITHIN) {
+            for within in &mut within {
+                within.depth = within.depth.map(|inner| inner - depth);
             }
-            None => within.iter().for_each(|archive| all.clean.lies_within(archive)),
+            let archive = Arc::new(Archive { digest, cost, within });
+            all.clean.add(&archive, depth);
+            clean.add(archive);
+        } else {
+            for Within { archive, depth } in &within {
+                all.clean.lies_within(archive, *depth);
+            }
         }
     }
 
@@ -201,21 +239,24 @@ impl<'s> Thread<'s> {
         depth: u32,
         all: &mut Unpacking<'_>,
     ) -> bool {
-        let limit = self.scan.settings.archives.depth;
+        let Limits { depth: limit, total_size, .. } = *all.budget.limits();
         let room = all.budget.memory_left();
         let is_near = |archive: &Arc<Archive>| {
-            depth + archive.cost.containers - 1 <= limit && archive.cost.held <= room
+            // Close to the limit of the total, nothing in it would be passed over.
+            let most = all.budget.expanded() + archive.cost.expanded + LARGEST as u64;
+            let is_within = archive.deepest(depth) <= limit
+                || (most <= total_size && all.clean.is_within(limit, archive, depth));
+            is_within && archive.cost.held <= room
         };
         let here = all.clean.known.get(digest).map(Arc::clone);
         let Some(archive) = here.or_else(|| clean.get(digest).filter(is_near)) else {
             return false;
         };
-        let Cost { containers, members, unpacked, expanded, held } = archive.cost;
+        let Cost { members, unpacked, expanded, held, .. } = archive.cost;
         let is_granted = all.budget.spend(expanded);
         if is_granted {
             all.budget.pass_over_held(held);
-            all.deepest = all.deepest.max(depth + containers - 1);
-            all.clean.add(&archive);
+            all.clean.add(&archive, depth);
             self.members += members;
             self.unpacked += unpacked;
         }
@@ -239,12 +280,15 @@ impl<'s> Thread<'s> {
         let most_held = all.budget.measure_held();
         self.unpack(format, place, Source::Bytes(bytes), all);
         let held = all.budget.most_held(most_held) - held;
-        let containers = all.deepest - depth + 1;
-        all.deepest = all.deepest.max(around);
+        let own_containers = mem::replace(&mut all.deepest, around) - depth + 1;
+        let inner = all.clean.within.iter();
+        let inner = inner.filter_map(|within| Some(within.archive.deepest(within.depth?)));
+        let containers = inner.fold(own_containers, |most, deepest| most.max(deepest - depth + 1));
         // What is over a limit of the whole file ends without a word once it was said.
         let is_whole = !self.scan.is_cancelled() && !all.budget.is_spent();
         (is_whole && all.told == told).then(|| Cost {
             containers,
+            own_containers,
             members: self.members - members,
             unpacked: self.unpacked - unpacked,
             expanded: all.budget.expanded() - expanded,

@@ -46,7 +46,7 @@ pub(super) struct Unpacking<'b> {
     pub(super) has_members: bool,
     /// How often there was something to tell: findings of any kind, problems, what a layer hides.
     pub(super) told: u64,
-    /// Containers within each other, the most so far.
+    /// Containers within each other, the most so far, but for those in archives that are remembered.
     pub(super) deepest: u32,
     /// Archives in which there was nothing.
     pub(super) clean: CleanHere,

@@ -173,6 +173,33 @@ fn what_is_too_deep_is_named_unless_the_same_was_unpacked_in_its_file() {
 }
 
 #[test]
+fn what_was_unpacked_in_its_file_makes_nothing_too_deep_that_holds_it() {
+    let inner = Wrap::Zip.wrap("a", &Wrap::Zip.wrap("b", b"nothing"));
+    let middle = Wrap::Zip.wrap("1", &inner);
+    let deep = Wrap::Zip.wrap("2", &middle);
+    let deeper = Wrap::Zip.wrap("3", &deep);
+    let files = [
+        tar(&[("0", &inner), ("x", &deep)]),
+        tar(&[("0", &inner), ("y", &deep)]),
+        // It is too deep itself, where it lies.
+        tar(&[("0", &inner), ("z", &deeper)]),
+        // What lies around it was met before, and it was not.
+        tar(&[("0", &middle), ("w", &deeper)]),
+        tar(&[("v", &deep)]),
+    ];
+    let files: Vec<_> = files.iter().map(Vec::as_slice).enumerate().collect();
+    for turn in 0..files.len() {
+        let files: Vec<_> = files.iter().cycle().skip(turn).take(files.len()).copied().collect();
+        let problems = told(&files, Archives::default(), false).problems;
+        let is_named = |names: &str| problems.iter().any(|problem| problem.contains(names));
+        assert!(
+            problems.len() == 2 && is_named("2!z!3!2!1") && is_named("4!v!2!1!a"),
+            "{problems:?}"
+        );
+    }
+}
+
+#[test]
 fn what_holds_something_is_found_wherever_it_lies() {
     let inner = Wrap::Zip.wrap("a", &Piece::Text(1).bytes());
     let outer = Wrap::Zip.wrap("b", &inner);
