@@ -66,14 +66,18 @@ fn sniff_without_mark(head: &[u8]) -> Encoding {
     if memchr::memchr(0, head).is_none() {
         return Encoding::Bytes;
     }
-    let units = head.len() / 2;
-    if units < 8 {
+    let (units, quads) = (head.len() / 2, head.len() / 4);
+    // What is mostly NULs, as headers of archives are, or has few is told by their number alone.
+    let nuls = memchr::memchr_iter(0, head).count();
+    let others = head.len() - nuls;
+    if units < 8 || nuls * 10 < units * 9 || others * 10 < quads * 9 {
         return Encoding::Bytes;
     }
     let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
-    let little = head.chunks_exact(2).filter(|unit| unit[1] == 0 && is_text(unit[0])).count();
-    let big = head.chunks_exact(2).filter(|unit| unit[0] == 0 && is_text(unit[1])).count();
-    let quads = head.len() / 4;
+    let in_units = |place: usize| {
+        let is_ascii = |unit: &&[u8]| unit[1 - place] == 0 && is_text(unit[place]);
+        head.chunks_exact(2).filter(is_ascii).count() * 10 >= units * 9
+    };
     let in_quads = |place: usize| {
         let is_ascii = |quad: &&[u8]| {
             is_text(quad[place]) && (0..4).all(|other| other == place || quad[other] == 0)
@@ -84,9 +88,11 @@ fn sniff_without_mark(head: &[u8]) -> Encoding {
         Encoding::Utf32Le
     } else if in_quads(3) {
         Encoding::Utf32Be
-    } else if little * 10 >= units * 9 {
+    } else if others * 10 < units * 9 {
+        Encoding::Bytes
+    } else if in_units(0) {
         Encoding::Utf16Le
-    } else if big * 10 >= units * 9 {
+    } else if in_units(1) {
         Encoding::Utf16Be
     } else {
         Encoding::Bytes
@@ -329,6 +335,46 @@ mod tests {
             let range = view.text_range(0..cut);
             let part = View::new(&bytes[..cut], 0, encoding);
             prop_assert_eq!(&view.text()[range], part.text());
+        }
+    }
+
+    /// What [`sniff`] promises of a head without a mark.
+    fn sniffed_by_definition(head: &[u8]) -> Encoding {
+        let is_text = |byte: u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+        let nearly_all = |width: usize, place: usize| {
+            let units = head.len() / width;
+            let is_ascii = |unit: &&[u8]| {
+                is_text(unit[place]) && (0..width).all(|other| other == place || unit[other] == 0)
+            };
+            units >= 8 && head.chunks_exact(width).filter(is_ascii).count() * 10 >= units * 9
+        };
+        let encodings = [
+            (4, 0, Encoding::Utf32Le),
+            (4, 3, Encoding::Utf32Be),
+            (2, 0, Encoding::Utf16Le),
+            (2, 1, Encoding::Utf16Be),
+        ];
+        let found = encodings.iter().find(|(width, place, _)| nearly_all(*width, *place));
+        found.map_or(Encoding::Bytes, |(.., encoding)| *encoding)
+    }
+
+    proptest! {
+        #[test]
+        fn sniffs_as_is_defined(
+            start in prop::collection::vec(0_u8..2, 0..4),
+            unit in prop::sample::select(vec!["a\0", "\0a", "a\0\0\0", "\0\0\0a", "\0", "a"]),
+            others in prop::collection::vec((0_usize..12, any::<u8>()), 0..140),
+        ) {
+            let mut head = start;
+            for (odd, byte) in others {
+                match odd {
+                    0 => head.push(byte),
+                    1 => head.extend_from_slice(&unit.as_bytes()[1..]),
+                    _ => head.extend_from_slice(unit.as_bytes()),
+                }
+            }
+            head.truncate(SNIFF_LEN);
+            prop_assert_eq!(sniff_without_mark(&head), sniffed_by_definition(&head));
         }
     }
 
