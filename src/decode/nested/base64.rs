@@ -191,10 +191,10 @@ impl Digits {
         }
         let whole = (line.end - at) / 4 * 4;
         let before = self.text.len();
-        self.text.reserve(whole / 4 * 3);
-        for four in text[at..at + whole].as_chunks().0 {
-            let bits = bits(*four).unwrap_or_default();
-            self.text.extend_from_slice(&bits.to_be_bytes()[1..]);
+        self.text.resize(before + whole / 4 * 3, 0);
+        let groups = text[at..at + whole].as_chunks().0.iter();
+        for (three, four) in self.text[before..].as_chunks_mut::<3>().0.iter_mut().zip(groups) {
+            [_, three[0], three[1], three[2]] = bits(*four).unwrap_or_default().to_be_bytes();
         }
         self.map.push(at, self.text.len() - before, Scale::Sextets);
         for (at, digit) in (at + whole..line.end).zip(&text[at + whole..]) {
