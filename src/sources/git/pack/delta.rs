@@ -26,7 +26,7 @@ fn size(bytes: &[u8]) -> Result<(u64, usize), PackError> {
 }
 
 /// Pieces up to this many bytes are copied as if they were as long: most are short, and to find out how short costs more.
-const STEP: usize = 32;
+const STEP: usize = 64;
 
 /// Applies `delta` to `base`; `result` then holds the object, and `copies` what of it was copied, as far as that is
 /// noted.
@@ -63,7 +63,9 @@ pub(crate) fn apply(
                 let (offset, size) = stretch(copy, &mut rest)?;
                 let outside = PackError::Corrupt("a delta copies from outside of its base");
                 let source = base.get(offset..).filter(|source| size <= source.len());
-                note(Copied { from: offset, to: at, len: size }, copies);
+                if size >= WORTH_NOTING {
+                    note(Copied { from: offset, to: at, len: size }, copies);
+                }
                 (source.ok_or(outside)?, size)
             }
         };
@@ -81,6 +83,9 @@ pub(crate) fn apply(
     }
     Ok(())
 }
+
+/// The least bytes that are noted of one copy: most are shorter, and too short to be worth anything.
+const WORTH_NOTING: usize = 128;
 
 /// Copies that are noted of one delta. What is not noted is not known to be copied, which costs time and nothing else.
 const MAX_NOTED: usize = 1 << 16;
@@ -137,12 +142,15 @@ mod tests {
 
     #[test]
     fn copies_that_go_on_are_one() {
-        // Base of 5, result of 6: copy 2 from 0, copy 2 from 2, copy 2 from 3.
-        let delta = [5, 6, 0x91, 0, 2, 0x91, 2, 2, 0x91, 3, 2];
+        // Base of 500, result of 513: copy 128 from 0, 129 from 128, 127 from 257, 129 from 300.
+        let delta =
+            [0xf4, 3, 0x81, 4, 0x91, 0, 128, 0x91, 128, 129, 0x93, 1, 1, 127, 0x93, 44, 1, 129];
+        let base: Vec<u8> = (0..500).map(|at| at as u8).collect();
         let (mut result, mut copies) = (Buffer::default(), Vec::new());
-        apply(b"abcde", &delta, &mut result, &mut copies, 6).unwrap();
-        assert_eq!(*result, *b"abcdde");
-        let expected = [Copied { from: 0, to: 0, len: 4 }, Copied { from: 3, to: 4, len: 2 }];
+        apply(&base, &delta, &mut result, &mut copies, 513).unwrap();
+        assert_eq!(*result, [&base[..384], &base[300..429]].concat());
+        let expected =
+            [Copied { from: 0, to: 0, len: 257 }, Copied { from: 300, to: 384, len: 129 }];
         assert_eq!(copies, expected);
     }
 
