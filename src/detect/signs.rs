@@ -84,20 +84,36 @@ const MAX_NOTED: usize = 1024;
 const MIN_DISTANCE: usize = 64;
 
 /// Calls `sign` with every sign in `text` and its place, in no order.
-pub(crate) fn look(rules: &Compiled, text: &[u8], mut sign: impl FnMut(Sign, usize)) {
-    rules.prefilter(text, |owner, at| sign(Sign::Keyword(owner), at));
+pub(crate) fn look(rules: &Compiled, text: &[u8], sign: impl FnMut(Sign, usize)) {
+    look_around(rules, text, &(0..text.len()), sign);
+}
+
+/// The same for those in `region` of `text`, and some beside it. Each kind is looked for as far as it may reach. A run
+/// that is cut by where that starts starts there, before the region.
+fn look_around(
+    rules: &Compiled,
+    text: &[u8],
+    region: &Range<usize>,
+    mut sign: impl FnMut(Sign, usize),
+) {
+    let start = region.start;
+    let reaching = |reach: usize| text.len().min(region.end + reach);
+    let keywords = &text[start..reaching(rules.longest_keyword())];
+    rules.prefilter(keywords, |owner, at| sign(Sign::Keyword(owner), start + at));
     if !rules.secret_keys() {
         return;
     }
+    let low = start.saturating_sub(REACH_BACK);
+    let runs = &text[low..reaching(REACH_OF_RUN)];
     if !rules.looks_inside() {
-        return for_each_run(text, |run| sign(Sign::Key, run.start));
+        return for_each_run(runs, |run| sign(Sign::Key, low + run.start));
     }
-    for_each_run_or_start(text, |run| match run {
-        Run::OfKey(range) => sign(Sign::Key, range.start),
-        Run::Start(start) => sign(Sign::LongRun, start),
+    for_each_run_or_start(runs, |run| match run {
+        Run::OfKey(range) => sign(Sign::Key, low + range.start),
+        Run::Start(start) => sign(Sign::LongRun, low + start),
     });
-    for slash in rules.slashes(text) {
-        sign(Sign::Slash, slash);
+    for slash in rules.slashes(&text[start..reaching(nested::SLASH_PROBE.len())]) {
+        sign(Sign::Slash, start + slash);
     }
 }
 
@@ -124,7 +140,7 @@ pub(crate) fn traces(
     let (known, copies) = base.map_or((&[][..], &[][..]), |(base, copies)| (&base.0[..], copies));
     let mut from = 0;
     for copied in copies.iter().filter_map(|copied| inner(copied, reach)) {
-        look_at(rules, text, from..copied.to, reach, &mut take);
+        look_at(rules, text, from..copied.to, &mut take);
         let first = known.partition_point(|trace| (trace.at as usize) < copied.from);
         let end = copied.from + copied.len;
         let has_all_around =
@@ -136,7 +152,7 @@ pub(crate) fn traces(
         }
         from = copied.to + copied.len;
     }
-    look_at(rules, text, from..text.len(), reach, &mut take);
+    look_at(rules, text, from..text.len(), &mut take);
     traces.sort_unstable();
     traces.shrink_to_fit();
     (traces.len() <= most).then_some(Traces(traces))
@@ -148,22 +164,17 @@ fn inner(copied: &Copied, reach: usize) -> Option<Copied> {
     Some(Copied { from: copied.from + REACH_BACK, to: copied.to + REACH_BACK, len })
 }
 
-/// Takes the signs in `region` of `text`. None of them reaches further on than `reach`.
+/// Takes the signs in `region` of `text`.
 fn look_at(
     rules: &Compiled,
     text: &[u8],
     region: Range<usize>,
-    reach: usize,
     take: &mut impl FnMut(Trace, bool),
 ) {
     if region.is_empty() {
         return;
     }
-    let low = region.start.saturating_sub(REACH_BACK);
-    let high = text.len().min(region.end + reach);
-    look(rules, &text[low..high], |sign, at| {
-        // A run that is cut by the start of what is looked at starts there, before the region.
-        let at = low + at;
+    look_around(rules, text, &region, |sign, at| {
         if region.contains(&at) {
             take(Trace { at: at as u32, sign: sign.number() }, false);
         }
