@@ -11,8 +11,7 @@ use std::io::{self, Read};
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sha2::{Digest as _, Sha256};
-
+use super::digests::Digest;
 use super::members::{Place, Unpacking, depth_of};
 use super::worker::Thread;
 use crate::detect::is_telling;
@@ -30,9 +29,6 @@ const MOST_OF_ONE: usize = 1 << 12;
 
 /// An archive is not remembered if there are more archives in it: these are.
 const MOST_WITHIN: usize = 64;
-
-/// SHA-256 of an archive's bytes.
-type Digest = [u8; 32];
 
 /// An archive without anything in it.
 struct Archive {
@@ -204,7 +200,7 @@ impl<'s> Thread<'s> {
         all: &mut Unpacking<'_>,
     ) {
         let depth = depth_of(place, format);
-        let digest = Sha256::digest(bytes).into();
+        let digest = self.digests.of(bytes);
         if self.passes_over(&digest, clean, depth, all) {
             return;
         }

@@ -5,6 +5,7 @@
 
 mod adjust;
 mod clean;
+mod digests;
 mod history;
 mod layouts;
 mod member_names;

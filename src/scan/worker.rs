@@ -5,6 +5,7 @@ use std::io::{self, Read, SeekFrom};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::digests::Digests;
 use super::members::{self, Place, Unpacking};
 use super::silence::{self, Comments, Judged};
 use super::windows::{Progress, Windows};
@@ -22,6 +23,7 @@ use crate::unpack::{Budget, Format, Source};
 pub(super) struct Thread<'s> {
     pub(super) scan: &'s Scan<'s>,
     pub(super) windows: Windows<'s>,
+    pub(super) digests: Digests,
     files: u64,
     bytes: u64,
     pub(super) members: u64,
@@ -33,7 +35,8 @@ impl<'s> Thread<'s> {
         let everywhere = scan.settings.suppress.report_unused;
         let comments = scan.comments.map(|search| windows::Comments { search, everywhere });
         let windows = Windows::new(scan.core, comments);
-        Self { scan, windows, files: 0, bytes: 0, members: 0, unpacked: 0 }
+        let digests = Digests::default();
+        Self { scan, windows, digests, files: 0, bytes: 0, members: 0, unpacked: 0 }
     }
 }
 
