@@ -3,7 +3,7 @@
 //! All that a file holds, however deep, is charged to one budget. A limit that is hit ends the reading with an error;
 //! whoever was reading says which input it was.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{self, Read};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub struct Budget {
     limits: Limits,
     /// Time spent before it started.
     used: Duration,
-    started: Instant,
+    started: OnceCell<Instant>,
     expanded: Cell<u64>,
     held: Cell<u64>,
     most_held: Cell<u64>,
@@ -69,7 +69,7 @@ impl Budget {
         Self {
             limits,
             used: Duration::ZERO,
-            started: Instant::now(),
+            started: OnceCell::new(),
             expanded: Cell::new(0),
             held: Cell::new(0),
             most_held: Cell::new(0),
@@ -84,9 +84,14 @@ impl Budget {
         Self { used, ..Self::new(limits) }
     }
 
+    /// Time is spent from now on, if it was not before.
+    pub(super) fn start(&self) -> Instant {
+        *self.started.get_or_init(Instant::now)
+    }
+
     /// The time that is spent.
     pub fn elapsed(&self) -> Duration {
-        self.used.saturating_add(self.started.elapsed())
+        self.used.saturating_add(self.start().elapsed())
     }
 
     /// The limits.

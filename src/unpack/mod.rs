@@ -154,6 +154,7 @@ pub trait Sink {
 /// Unpacks `source`, which starts with what `format` starts with, into `sink`. Reads a stream to its end, unless that
 /// fails.
 pub fn unpack(format: Format, source: Source<'_>, budget: &Budget, sink: &mut dyn Sink) {
+    budget.start();
     match format {
         Format::Gzip | Format::Bzip2 | Format::Xz | Format::Zstd | Format::Lz4 => {
             compressed::unpack(format, source, budget, sink);
