@@ -15,46 +15,70 @@ const MORE: &str = "it inflates to more than it says";
 const LESS: &str = "it inflates to less than it says";
 const BROKEN: &str = "it cannot be inflated";
 
+/// How deflate marks a block that is packed with its fixed codes.
+const FIXED: u8 = 1;
+
 /// Whether `size` bytes can have been packed into `packed` bytes at all.
 pub(crate) fn is_possible(packed: u64, size: u64) -> bool {
     size <= packed.saturating_add(1).saturating_mul(MAX_RATIO)
 }
 
-/// Inflates the zlib stream at the start of `packed`, of `size` bytes, of which at most `limit` are allowed, into a
-/// buffer.
-pub(crate) fn whole(
-    inflater: &mut Decompressor,
-    packed: &[u8],
-    size: u64,
-    limit: u64,
-    into: &mut Buffer,
-) -> Result<(), PackError> {
-    let length = inflater.zlib_decompress(packed, room(packed.len(), size, limit, into)?);
-    match length {
-        Ok(length) if length as u64 == size => Ok(()),
-        Ok(length) if (length as u64) < size => Err(PackError::Corrupt(LESS)),
-        Ok(_) | Err(_) => Err(PackError::Corrupt(BROKEN)),
-    }
+/// Inflates one stream after the other.
+///
+/// libdeflate holds the tables of the fixed codes until a block with codes of its own comes. Small objects and deltas
+/// have the one kind of blocks and larger ones the other, in turn, so each kind is left to a decompressor of its own.
+#[derive(Default)]
+pub(crate) struct Inflater {
+    fixed: Decompressor,
+    other: Decompressor,
 }
 
-/// The same for a stream of `len` bytes, which is faster for one of few: libdeflate looks ahead, and takes a slow way
-/// where nothing follows a stream.
-pub(crate) fn ending(
-    inflater: &mut Decompressor,
-    packed: &[u8],
-    len: usize,
-    size: u64,
-    limit: u64,
-    into: &mut Buffer,
-) -> Result<(), PackError> {
-    if let Some((ends, stream)) = plain(&packed[..len]).zip(packed.get(2..)) {
-        let length = inflater.deflate_decompress(stream, room(len, size, limit, into)?);
-        if length.is_ok_and(|length| length as u64 == size) && adler32(into) == ends {
-            return Ok(());
+impl Inflater {
+    /// Inflates the zlib stream at the start of `packed`, of `size` bytes, of which at most `limit` are allowed, into a
+    /// buffer.
+    pub(crate) fn whole(
+        &mut self,
+        packed: &[u8],
+        size: u64,
+        limit: u64,
+        into: &mut Buffer,
+    ) -> Result<(), PackError> {
+        let room = room(packed.len(), size, limit, into)?;
+        match self.apt_for(packed).zlib_decompress(packed, room) {
+            Ok(length) if length as u64 == size => Ok(()),
+            Ok(length) if (length as u64) < size => Err(PackError::Corrupt(LESS)),
+            Ok(_) | Err(_) => Err(PackError::Corrupt(BROKEN)),
         }
     }
-    // If it does not end there, or is no such stream, that is not known from this.
-    whole(inflater, &packed[..len], size, limit, into)
+
+    /// The same for a stream of `len` bytes, which is faster for one of few: libdeflate looks ahead, and takes a slow
+    /// way where nothing follows a stream.
+    pub(crate) fn ending(
+        &mut self,
+        packed: &[u8],
+        len: usize,
+        size: u64,
+        limit: u64,
+        into: &mut Buffer,
+    ) -> Result<(), PackError> {
+        if let Some((ends, stream)) = plain(&packed[..len]).zip(packed.get(2..)) {
+            let room = room(len, size, limit, into)?;
+            let length = self.apt_for(packed).deflate_decompress(stream, room);
+            if length.is_ok_and(|length| length as u64 == size) && adler32(into) == ends {
+                return Ok(());
+            }
+        }
+        // If it does not end there, or is no such stream, that is not known from this.
+        self.whole(&packed[..len], size, limit, into)
+    }
+
+    /// The decompressor for a zlib stream, by the kind of its first block.
+    fn apt_for(&mut self, packed: &[u8]) -> &mut Decompressor {
+        match packed.get(2).map(|first| (first >> 1) & 3) {
+            Some(FIXED) => &mut self.fixed,
+            _ => &mut self.other,
+        }
+    }
 }
 
 /// The checksum that a stream ends with if it takes all of `packed`, unless there is something special about it.
@@ -182,7 +206,7 @@ mod tests {
         let packed = deflated(&data);
         let mut at_once = Buffer::default();
         let size = data.len() as u64;
-        whole(&mut Decompressor::new(), &packed, size, size, &mut at_once).unwrap();
+        Inflater::default().whole(&packed, size, size, &mut at_once).unwrap();
         assert_eq!(*at_once, data);
         assert_eq!(streamed(&packed, size), (data, None));
     }
@@ -193,33 +217,27 @@ mod tests {
         for length in 0..packed.len() {
             let cut = &packed[..length];
             assert!(streamed(cut, 34).1.is_some(), "{length}");
-            let mut inflater = Decompressor::new();
-            assert!(
-                whole(&mut inflater, cut, 34, 100, &mut Buffer::default()).is_err(),
-                "{length}"
-            );
+            let mut inflater = Inflater::default();
+            assert!(inflater.whole(cut, 34, 100, &mut Buffer::default()).is_err(), "{length}");
         }
         let mut wrong = packed.clone();
         *wrong.last_mut().unwrap() ^= 1;
         assert!(streamed(&wrong, 34).1.is_some());
-        let mut inflater = Decompressor::new();
-        assert!(whole(&mut inflater, &wrong, 34, 100, &mut Buffer::default()).is_err());
+        let mut inflater = Inflater::default();
+        assert!(inflater.whole(&wrong, 34, 100, &mut Buffer::default()).is_err());
         for size in [0, 33, 35] {
             assert!(streamed(&packed, size).1.is_some(), "{size}");
-            let mut inflater = Decompressor::new();
-            assert!(
-                whole(&mut inflater, &packed, size, 100, &mut Buffer::default()).is_err(),
-                "{size}"
-            );
+            let mut inflater = Inflater::default();
+            assert!(inflater.whole(&packed, size, 100, &mut Buffer::default()).is_err(), "{size}");
         }
     }
 
     #[test]
     fn nothing_is_allocated_for_what_cannot_be() {
-        let mut inflater = Decompressor::new();
+        let mut inflater = Inflater::default();
         let mut into = Buffer::default();
-        assert!(whole(&mut inflater, &[0; 10], 1 << 40, 1 << 20, &mut into).is_err());
-        assert!(whole(&mut inflater, &[0; 10], 1 << 20, 1 << 30, &mut into).is_err());
+        assert!(inflater.whole(&[0; 10], 1 << 40, 1 << 20, &mut into).is_err());
+        assert!(inflater.whole(&[0; 10], 1 << 20, 1 << 30, &mut into).is_err());
         assert_eq!(into.size(), 0);
     }
 
@@ -242,10 +260,10 @@ mod tests {
             packed.extend(after);
             let len = len.min(packed.len());
             let size = data.len().saturating_add_signed(wrong) as u64;
-            let mut inflater = Decompressor::new();
+            let mut inflater = Inflater::default();
             let (mut one, mut other) = (Buffer::default(), Buffer::default());
-            let exact = whole(&mut inflater, &packed[..len], size, 1000, &mut one);
-            let ahead = ending(&mut inflater, &packed, len, size, 1000, &mut other);
+            let exact = inflater.whole(&packed[..len], size, 1000, &mut one);
+            let ahead = inflater.ending(&packed, len, size, 1000, &mut other);
             prop_assert_eq!(exact.is_ok(), ahead.is_ok());
             match exact {
                 Ok(()) => prop_assert_eq!(&*one, &*other),

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use git2::{Oid, Repository};
-use libdeflater::Decompressor;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::buffer::Buffer;
 use super::changed::{self, Change};
 use super::index as staging;
-use super::inflate::{self, Inflating};
+use super::inflate::{self, Inflater, Inflating};
 use super::objects::{Store, Unread};
 use super::pack::{Families, Index, Kind, Object, Pack, Single, delta, entry};
 use super::{GitError, staged};
@@ -83,7 +82,7 @@ pub fn staged(path: &Path) -> Result<(Option<Staged>, Staged), GitError> {
 /// in both, but for builds for fuzzing, in which `miniz_oxide` does not compare checksums.
 pub fn inflate(packed: &[u8], size: u64, limit: u64) -> Option<Vec<u8>> {
     let mut data = Buffer::default();
-    let whole = inflate::whole(&mut Decompressor::new(), packed, size, limit, &mut data);
+    let whole = Inflater::default().whole(packed, size, limit, &mut data);
     if size <= limit && inflate::is_possible(packed.len() as u64, size) {
         let mut streamed = Vec::new();
         let read = Inflating::new(packed).exactly(size).read_to_end(&mut streamed);

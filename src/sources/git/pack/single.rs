@@ -1,17 +1,15 @@
 //! Single objects of a pack, each rebuilt from the start of its chain of deltas.
 
-use libdeflater::Decompressor;
-
 use super::entry::{self, Form, Header};
 use super::{Index, Kind, MAX_OBJECT, Object, PackError, STREAMED, TRAILER, delta, walk};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
 use crate::sources::git::buffer::Buffer;
-use crate::sources::git::inflate;
+use crate::sources::git::inflate::Inflater;
 
 /// The buffers that single objects are rebuilt in.
 pub(crate) struct Single {
-    inflater: Decompressor,
+    inflater: Inflater,
     object: Buffer,
     base: Buffer,
     delta: Buffer,
@@ -21,7 +19,7 @@ pub(crate) struct Single {
 impl Single {
     pub(crate) fn new() -> Self {
         Self {
-            inflater: Decompressor::new(),
+            inflater: Inflater::default(),
             object: Buffer::default(),
             base: Buffer::default(),
             delta: Buffer::default(),
@@ -44,10 +42,10 @@ impl Single {
             return walk::stream(id, root.body, root.size, worker);
         }
         let Self { inflater, object, base, delta, copies } = self;
-        inflate::whole(inflater, root.body, root.size, MAX_OBJECT, object)?;
+        inflater.whole(root.body, root.size, MAX_OBJECT, object)?;
         for link in deltas.iter().rev() {
             std::mem::swap(object, base);
-            inflate::whole(inflater, link.body, link.size, MAX_OBJECT, delta)?;
+            inflater.whole(link.body, link.size, MAX_OBJECT, delta)?;
             delta::apply(base, delta, object, copies, MAX_OBJECT)?;
         }
         let size = object.len() as u64;

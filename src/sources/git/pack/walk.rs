@@ -4,7 +4,6 @@ use std::cmp::Reverse;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use libdeflater::Decompressor;
 use rayon::ThreadPool;
 
 use super::family::{Entry, Pack};
@@ -12,7 +11,7 @@ use super::{Id, Kind, MAX_OBJECT, Object, PackError, STREAMED, delta};
 use crate::model::blob::Content;
 use crate::model::traces::Copied;
 use crate::sources::git::buffer::Buffer;
-use crate::sources::git::inflate::{self, Inflating};
+use crate::sources::git::inflate::{self, Inflater, Inflating};
 
 /// All objects that one thread holds at once, in bytes: a hostile family could have any number of large ones. Buffers
 /// that they lie in are at most four times as large, or [`KEPT`].
@@ -122,7 +121,7 @@ impl Pack<'_> {
 struct Thread<'p, 'a, S, N> {
     pack: &'p Pack<'a>,
     skip: S,
-    inflater: Decompressor,
+    inflater: Inflater,
     delta: Buffer,
     copies: Vec<Copied>,
     /// Objects on which there are still deltas to rebuild, each a delta on the one before or further up.
@@ -147,7 +146,7 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
         Self {
             pack,
             skip,
-            inflater: Decompressor::new(),
+            inflater: Inflater::default(),
             delta: Buffer::default(),
             copies: Vec::new(),
             held: Vec::new(),
@@ -222,9 +221,9 @@ impl<'p, 'a, S: Fn(&Id) -> bool, N> Thread<'p, 'a, S, N> {
         let (body, len) = self.pack.body_and_more(number)?;
         let size = self.pack.entry(number).size;
         let Some(base) = self.held.last() else {
-            return inflate::ending(&mut self.inflater, body, len, size, MAX_OBJECT, object);
+            return self.inflater.ending(body, len, size, MAX_OBJECT, object);
         };
-        inflate::ending(&mut self.inflater, body, len, size, MAX_OBJECT, &mut self.delta)?;
+        self.inflater.ending(body, len, size, MAX_OBJECT, &mut self.delta)?;
         let (_, size, _) = delta::sizes(&self.delta)?;
         if size <= MAX_OBJECT && size > MAX_HELD.saturating_sub(self.held_bytes) {
             return Err(PackError::TooLargeTogether(size));
