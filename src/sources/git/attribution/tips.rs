@@ -14,6 +14,7 @@ use crate::sources::git::GitError;
 use crate::sources::git::changed::path_of;
 use crate::sources::git::index::{Index, Unread};
 use crate::sources::git::pack::Id;
+use crate::sources::regular;
 
 /// An object that something keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +63,7 @@ impl Tips {
 
     /// What a file holds, if it is there and can be read.
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
-        match fs::read(path) {
+        match regular::read(path) {
             Ok(bytes) => return Some(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => self.unread.push(format!("{}: {error}", path.display())),

@@ -1,6 +1,5 @@
 //! A pack and its index, mapped, and what is wrong with them as files.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,6 +8,7 @@ use memmap2::Mmap;
 use rayon::ThreadPool;
 
 use crate::sources::git::pack::{Families, Frame, Id, Index, Pack};
+use crate::sources::regular;
 
 /// A pack with an index that can be used.
 pub(super) struct Mapped {
@@ -97,5 +97,5 @@ impl Mapped {
 )]
 fn map(path: &Path) -> io::Result<Mmap> {
     // SAFETY: git never changes or truncates a pack or an index in place; see the reason above.
-    unsafe { Mmap::map(&File::open(path)?) }
+    unsafe { Mmap::map(&regular::open(path)?) }
 }
