@@ -21,6 +21,9 @@ pub(super) type Tree = u32;
 /// Edges that one thread keeps: half a gigabyte of them. The history of Linux has some 60 million.
 const MAX_EDGES: usize = 1 << 27;
 
+/// Edges that are kept of all threads together, and entries: as many as have numbers.
+const MAX_TOGETHER: usize = u32::MAX as usize;
+
 /// What one thread gathered.
 #[derive(Default)]
 pub(super) struct Gathered {
@@ -249,9 +252,24 @@ impl Numbers {
     }
 }
 
+/// Keeps no more entries and edges of all threads together than `most`. Returns whether there were more.
+fn cut_off(gathered: &mut [Turned], most: usize) -> bool {
+    let (mut entries, mut edges, mut is_cut_off) = (most, most, false);
+    for one in gathered {
+        let before = (one.entries.len(), one.holders.members());
+        one.entries.truncate(entries);
+        one.holders.truncate(entries, edges);
+        let after = (one.entries.len(), one.holders.members());
+        is_cut_off |= before != after;
+        (entries, edges) = (entries - after.0, edges - after.1);
+    }
+    is_cut_off
+}
+
 impl Trees {
     /// Puts together what the threads gathered.
-    pub(super) fn new(gathered: Vec<Turned>) -> Self {
+    pub(super) fn new(mut gathered: Vec<Turned>) -> Self {
+        let is_cut_off = cut_off(&mut gathered, MAX_TOGETHER);
         let count = gathered.iter().map(|one| one.trees.len()).sum();
         let mut trees = Self {
             numbers: Numbers::of(
@@ -263,7 +281,7 @@ impl Trees {
             holders: Groups::default(),
             held: HashMap::new(),
             missing: Vec::new(),
-            is_cut_off: gathered.iter().any(|one| one.is_cut_off),
+            is_cut_off: is_cut_off || gathered.iter().any(|one| one.is_cut_off),
         };
         let mut children = Vec::new();
         let mut base = 0;
@@ -362,6 +380,28 @@ mod tests {
             [(number(&root), b"a"), (number(&root), b"b"), (number(&other), b"a")];
         assert_eq!(above, expected);
         assert_eq!(trees.above(number(&root)).count(), 0);
+    }
+
+    #[test]
+    fn all_threads_together_keep_no_more_than_has_numbers() {
+        let (below, other) = ([3; 20], [4; 20]);
+        let tree = [b"40000 a\0", &below[..], b"40000 b\0", &other].concat();
+        let two_threads = || {
+            [1, 2].map(|thread| {
+                let mut gathered = Gathered::default();
+                for number in 0..4 {
+                    gathered.take([10 * thread + number; 20], &tree, &Wanted::new([]), None, false);
+                }
+                gathered.turned()
+            })
+        };
+        for most in 0..20 {
+            let mut gathered = two_threads();
+            assert_eq!(cut_off(&mut gathered, most), most < 16, "{most}");
+            let kept: usize = gathered.iter().map(|one| one.holders.members()).sum();
+            assert_eq!(kept, most.min(16));
+            Trees::new(gathered.into());
+        }
     }
 
     #[test]
