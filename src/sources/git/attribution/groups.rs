@@ -32,11 +32,6 @@ impl Groups {
         Self { ends, members }
     }
 
-    /// How many groups there are.
-    pub(super) fn len(&self) -> usize {
-        self.ends.len()
-    }
-
     /// The members of a group.
     pub(super) fn group(&self, number: u32) -> &[u32] {
         &self.members[range(&self.ends, number)]
@@ -84,7 +79,7 @@ mod tests {
     use super::*;
 
     fn lists(groups: &Groups) -> Vec<Vec<u32>> {
-        (0..groups.len() as u32).map(|number| groups.group(number).to_vec()).collect()
+        (0..groups.ends.len() as u32).map(|number| groups.group(number).to_vec()).collect()
     }
 
     proptest! {

@@ -2,12 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::hash::BuildHasherDefault;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use git2::Repository;
 
 use super::commits::parse_id;
+use super::numbers::Prefix;
 use super::references::{self, References, id_of};
 use crate::model::history::Reach;
 use crate::sources::git::GitError;
@@ -114,6 +116,16 @@ impl Tips {
             }
             next += 1;
         }
+    }
+
+    /// Each object that something keeps, with the best of what does.
+    pub(super) fn kept(&self) -> HashMap<Id, Reach, BuildHasherDefault<Prefix>> {
+        let mut kept = HashMap::default();
+        for tip in &self.kept {
+            let reach = kept.entry(tip.id).or_insert(tip.reach);
+            *reach = tip.reach.min(*reach);
+        }
+        kept
     }
 
     /// The index of a working tree, and the logs beside it.
