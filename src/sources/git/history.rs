@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use git2::{Oid, Repository};
+use git2::{ObjectType, Odb, Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use super::attribution::Lineage;
@@ -28,6 +28,10 @@ use crate::sources::{Visitor, Worker, over_limit};
 
 /// Above this part of all objects, reading them in the order of the packs is faster than one by one.
 const FEW: usize = 50;
+
+/// Objects and bytes after which a thread tells how many it read.
+const TALLIED: u64 = 100;
+const TALLIED_BYTES: u64 = 1 << 20;
 
 /// Which part of a history is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,27 +104,34 @@ impl History {
         Ok(Self { repository, store, pool, scope })
     }
 
+    /// Lets go of it while others go on: to unmap large packs takes a while.
+    pub fn close(self) {
+        let Self { store, pool, .. } = self;
+        pool.spawn(move || drop(store));
+    }
+
     /// How many objects there are, copies in several packs counted each.
     pub fn objects(&self) -> usize {
         self.store.len()
     }
 
     /// Pushes every blob and every message, each under a name made of its id, and says what is missing. Larger blobs
-    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told the bytes of each object. Returns what
-    /// [`Self::places`] needs.
+    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told now and then how many more objects were
+    /// read, and their bytes. Returns what [`Self::places`] needs.
     pub fn push(
         &self,
         max_file_size: Option<u64>,
         visitor: &dyn Visitor,
-        read: &(dyn Fn(u64) + Sync),
+        read: &(dyn Fn(u64, u64) + Sync),
     ) -> Lineage {
         let (missing, recorder) = (Missing::default(), Recorder::default());
         let (store, pool) = (&self.store, &self.pool);
         let worker = || {
             let mut worker = visitor.worker();
             let (missing, recorder) = (&missing, &recorder);
+            let mut tally = Tally { objects: 0, bytes: 0, tell: read };
             move |object: Object<'_, Traces>| {
-                read(object.size);
+                tally.add(object.size);
                 if let Some(said) = Said::by(&object) {
                     missing.look_for_needs_of(&said, store);
                     recorder.add(said);
@@ -130,12 +141,13 @@ impl History {
         };
         let is_wanted = |kind| kind != Kind::Tree;
         let read = || store.each(pool, is_wanted, || visitor.is_cancelled(), worker);
-        let (unread, references) = while_reading(read, || References::of(&self.repository));
+        let (unread, (references, problems)) =
+            while_reading(read, || (References::of(&self.repository), store.problems()));
         for unread in unread {
             visitor.problem(unread.problem());
         }
-        for (path, message) in &store.problems {
-            let (path, message) = (Some(path.clone()), message.clone());
+        for (path, message) in problems {
+            let path = Some(path);
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }
         missing.report(&self.repository, &references, store, visitor);
@@ -318,9 +330,13 @@ impl History {
         }
         let read = || -> Result<Commit, git2::Error> {
             let oid = Oid::from_bytes(&id)?;
-            Ok(named(oid, &self.repository.find_commit(oid)?.author()))
+            // libgit2 maps packs of its own: only what is wrong with a commit does it have to say.
+            let commit = self.store.find(&id, |commit| parsed(oid, commit));
+            match commit.flatten() {
+                Some(commit) => Ok(commit),
+                None => Ok(named(oid, &self.repository.find_commit(oid)?.author())),
+            }
         };
-        // libgit2 may not be able to read what the pack reader was.
         let commit = read().unwrap_or_else(|error| {
             let id = ObjectId(id).to_string();
             let message = format!("commit {id}: its author cannot be read: {}", error.message());
@@ -331,6 +347,49 @@ impl History {
         known.insert(id, Arc::clone(&commit));
         commit
     }
+}
+
+/// Objects that a thread read and did not tell of yet: threads that all count in one place wait for each other.
+struct Tally<'a> {
+    objects: u64,
+    bytes: u64,
+    tell: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+impl Tally<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.objects += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.objects >= TALLIED || self.bytes >= TALLIED_BYTES {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        (self.tell)(std::mem::take(&mut self.objects), std::mem::take(&mut self.bytes));
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+/// A commit that `data` is the content of, as libgit2 reads it; `None` if it does not, or it is another one.
+fn parsed(id: Oid, data: &[u8]) -> Option<Commit> {
+    let read = || -> Result<Option<Commit>, git2::Error> {
+        // A repository in memory with nothing else in it.
+        let objects = Odb::new()?;
+        objects.add_new_mempack_backend(0)?;
+        if objects.write(ObjectType::Commit, data)? != id {
+            return Ok(None);
+        }
+        let repository = Repository::from_odb(objects)?;
+        let commit = repository.find_commit(id)?;
+        Ok(Some(named(id, &commit.author())))
+    };
+    read().ok().flatten()
 }
 
 /// Has an object scanned under a name made of its id.

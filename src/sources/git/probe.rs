@@ -229,7 +229,7 @@ pub fn each(
 }
 
 fn told(store: &Store) -> Vec<String> {
-    store.problems.iter().map(|(path, what)| format!("{}: {what}", path.display())).collect()
+    store.problems().iter().map(|(path, what)| format!("{}: {what}", path.display())).collect()
 }
 
 fn pool(threads: usize) -> ThreadPool {

@@ -82,12 +82,15 @@ impl Mapped {
             }),
             (!pack.ends_with(index.pack_checksum()))
                 .then(|| "its index is another pack's, or it was cut off or changed".to_owned()),
-            (!index.is_intact()).then(|| {
-                "its index does not match its own checksum: objects may be missing".to_owned()
-            }),
         ]
         .into_iter()
         .flatten()
+    }
+
+    /// What is wrong with an index that is not as it was written. All of it is read for that.
+    pub(super) fn damage(&self) -> Option<(PathBuf, String)> {
+        let what = "its index does not match its own checksum: objects may be missing";
+        (!self.index().is_intact()).then(|| (self.path.clone(), what.to_owned()))
     }
 }
 
