@@ -141,12 +141,11 @@ impl History {
         };
         let is_wanted = |kind| kind != Kind::Tree;
         let read = || store.each(pool, is_wanted, || visitor.is_cancelled(), worker);
-        let (unread, (references, problems)) =
-            while_reading(read, || (References::of(&self.repository), store.problems()));
+        let (unread, references) = while_reading(read, || References::of(&self.repository));
         for unread in unread {
             visitor.problem(unread.problem());
         }
-        for (path, message) in problems {
+        for (path, message) in store.problems() {
             let path = Some(path);
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }

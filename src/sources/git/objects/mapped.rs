@@ -18,6 +18,8 @@ pub(super) struct Mapped {
     frame: Frame,
     /// Read when they are first asked for: whoever reads all of a pack does so again. They take 56 bytes an object.
     families: OnceLock<Families>,
+    /// Whether the index matches its own checksum: all of it is read for that.
+    is_intact: OnceLock<bool>,
 }
 
 impl Mapped {
@@ -38,7 +40,14 @@ impl Mapped {
             }
         };
         let pack = map(&path).map_err(|error| none(error.to_string())).ok()?;
-        let mapped = Self { path, pack, index, frame, families: OnceLock::new() };
+        let mapped = Self {
+            path,
+            pack,
+            index,
+            frame,
+            families: OnceLock::new(),
+            is_intact: OnceLock::new(),
+        };
         problems.extend(mapped.contradictions().map(|what| (mapped.path.clone(), what)));
         Some(mapped)
     }
@@ -57,7 +66,10 @@ impl Mapped {
 
     /// The pack with its families linked.
     pub(super) fn linked(&self, pool: &ThreadPool) -> Pack<'_> {
-        let read = || pool.install(|| Families::of(&self.pack, self.index()));
+        let meanwhile = || {
+            self.is_intact();
+        };
+        let read = || pool.install(|| Families::of(&self.pack, self.index(), meanwhile));
         Pack::new(&self.pack, self.families.get_or_init(read))
     }
 
@@ -87,10 +99,14 @@ impl Mapped {
         .flatten()
     }
 
-    /// What is wrong with an index that is not as it was written. All of it is read for that.
+    fn is_intact(&self) -> bool {
+        *self.is_intact.get_or_init(|| self.index().is_intact())
+    }
+
+    /// What is wrong with an index that is not as it was written.
     pub(super) fn damage(&self) -> Option<(PathBuf, String)> {
         let what = "its index does not match its own checksum: objects may be missing";
-        (!self.index().is_intact()).then(|| (self.path.clone(), what.to_owned()))
+        (!self.is_intact()).then(|| (self.path.clone(), what.to_owned()))
     }
 }
 

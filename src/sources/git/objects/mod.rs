@@ -52,7 +52,7 @@ impl Store {
         store
     }
 
-    /// What is wrong with the store itself. All indexes are read for that, which has time until objects were read.
+    /// What is wrong with the store itself. All indexes are read for that, unless objects were read before.
     pub(crate) fn problems(&self) -> Vec<(PathBuf, String)> {
         let damaged = self.packs.iter().filter_map(Mapped::damage);
         self.problems.iter().cloned().chain(damaged).collect()

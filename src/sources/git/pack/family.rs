@@ -55,8 +55,9 @@ pub(super) struct Entry {
 }
 
 impl Families {
-    /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool.
-    pub(crate) fn of(data: &[u8], index: Index<'_>) -> Self {
+    /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool. To link them
+    /// takes one thread; another one does `meanwhile`.
+    pub(crate) fn of(data: &[u8], index: Index<'_>, meanwhile: impl FnOnce() + Send) -> Self {
         let offsets = Offsets::of(index, data.len());
         let unusable = Mutex::new(Vec::new());
         let (mut entries, mut bases) = (Vec::with_capacity(offsets.len() + 1), Vec::new());
@@ -78,12 +79,15 @@ impl Families {
             )
         });
         read.unzip_into_vecs(&mut entries, &mut bases);
-        drop(offsets);
         entries.push(Entry::behind_all());
         let mut unusable = unusable.into_inner().expect("collecting does not panic");
         unusable.sort_unstable_by_key(|(number, _)| *number);
         let mut families = Self { entries, unusable, ..Self::default() };
-        families.link(&bases);
+        let beside = || {
+            drop(offsets);
+            meanwhile();
+        };
+        rayon::join(|| families.link(&bases), beside);
         families
     }
 
