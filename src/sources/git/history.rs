@@ -6,20 +6,20 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use git2::{ObjectType, Odb, Oid, Repository};
+use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use super::attribution::Lineage;
 use super::attribution::{Attribution, Place, Recorder, References, Said, Scope, Wanted};
+use super::authors::Authors;
 use super::missing::{self, Missing};
 use super::names::{SHORT, name, provisional_name};
 use super::objects::{Store, while_reading};
 use super::pack::{Id, Kind, Object};
-use super::range::named;
 use super::{GitError, revisions};
-use crate::model::blob::{Blob, Brings, Commit, Content, Lines, ObjectId, Origin};
+use crate::model::blob::{Blob, Brings, Content, Lines, ObjectId, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::history::Reach;
 use crate::model::traces::{Inherited, Traces};
@@ -253,7 +253,7 @@ impl History {
         let root = self.repository.workdir().unwrap_or(self.repository.path());
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
         let finder = attribution.finder();
-        let mut commits = HashMap::new();
+        let mut authors = Authors::new(&self.store, &self.repository);
         let mut excluded = HashSet::new();
         let mut placed = Vec::new();
         for object in objects {
@@ -273,7 +273,7 @@ impl History {
                     }
                     continue;
                 }
-                let origin = self.origin(*object, &place, &mut commits, visitor);
+                let origin = self.origin(*object, &place, &mut authors, visitor);
                 let Place { order, at_head, is_old, reach, .. } = place;
                 let (object, more) = (*object, found.more);
                 placed.push(Placed { object, origin, order, at_head, reach, is_old, more });
@@ -287,10 +287,10 @@ impl History {
         &self,
         object: ObjectId,
         place: &Place,
-        commits: &mut HashMap<Id, Arc<Commit>>,
+        authors: &mut Authors<'_>,
         visitor: &dyn Visitor,
     ) -> Origin {
-        let commit = place.first.map(|id| self.commit(id, commits, visitor));
+        let commit = place.first.map(|id| authors.of(id, visitor));
         match (&place.path, commit) {
             (Some(path), Some(commit)) => Origin::Committed { path: path.clone(), commit },
             (Some(path), None) => {
@@ -313,38 +313,6 @@ impl History {
                 Origin::Object { path, id: object, is_message }
             }
         }
-    }
-}
-
-impl History {
-    /// A commit as a report names it; `known` are those that were looked up before.
-    fn commit(
-        &self,
-        id: Id,
-        known: &mut HashMap<Id, Arc<Commit>>,
-        visitor: &dyn Visitor,
-    ) -> Arc<Commit> {
-        if let Some(commit) = known.get(&id) {
-            return Arc::clone(commit);
-        }
-        let read = || -> Result<Commit, git2::Error> {
-            let oid = Oid::from_bytes(&id)?;
-            // libgit2 maps packs of its own: only what is wrong with a commit does it have to say.
-            let commit = self.store.find(&id, |commit| parsed(oid, commit));
-            match commit.flatten() {
-                Some(commit) => Ok(commit),
-                None => Ok(named(oid, &self.repository.find_commit(oid)?.author())),
-            }
-        };
-        let commit = read().unwrap_or_else(|error| {
-            let id = ObjectId(id).to_string();
-            let message = format!("commit {id}: its author cannot be read: {}", error.message());
-            visitor.problem(Problem { path: None, kind: ProblemKind::Unreadable, message });
-            Commit { id, author: "unknown".to_owned(), seconds: 0, offset: 0 }
-        });
-        let commit = Arc::new(commit);
-        known.insert(id, Arc::clone(&commit));
-        commit
     }
 }
 
@@ -373,22 +341,6 @@ impl Drop for Tally<'_> {
     fn drop(&mut self) {
         self.flush();
     }
-}
-
-/// A commit that `data` is the content of, as libgit2 reads it; `None` if it does not, or it is another one.
-fn parsed(id: Oid, data: &[u8]) -> Option<Commit> {
-    let read = || -> Result<Option<Commit>, git2::Error> {
-        // A repository in memory with nothing else in it.
-        let objects = Odb::new()?;
-        objects.add_new_mempack_backend(0)?;
-        if objects.write(ObjectType::Commit, data)? != id {
-            return Ok(None);
-        }
-        let repository = Repository::from_odb(objects)?;
-        let commit = repository.find_commit(id)?;
-        Ok(Some(named(id, &commit.author())))
-    };
-    read().ok().flatten()
 }
 
 /// Has an object scanned under a name made of its id.
