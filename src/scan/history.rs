@@ -50,8 +50,8 @@ pub(super) fn push(history: &History, filter: &Filter, scan: &Scan<'_>) -> Vec<S
     let suspects = Suspects::new(settings.include_examples, settings.min_confidence);
     // Comments are of no interest before there is something to silence.
     let first = Scan { comments: None, ..scan.with_sink(&suspects) };
-    let lineage = history.push(scan.settings.max_file_size, &first, &|bytes| {
-        progress.read.fetch_add(1, Relaxed);
+    let lineage = history.push(scan.settings.max_file_size, &first, &|objects, bytes| {
+        progress.read.fetch_add(objects, Relaxed);
         progress.bytes.fetch_add(bytes, Relaxed);
         progress.suspects.store(suspects.count.load(Relaxed), Relaxed);
     });

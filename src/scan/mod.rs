@@ -187,6 +187,7 @@ fn run_with(inputs: &[Input], scan: Scan<'_>) -> Result<Outcome, ScanError> {
                 let threads = settings.threads;
                 let history = History::open(repository.as_deref(), threads, narrowing)?;
                 let first = history::push(&history, &filter, &scan);
+                history.close();
                 commits.extend(first.into_iter().zip(commits.len()..));
             }
         }

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path};
 
+use super::regular;
+
 /// Opens the file called `name` in `folder` or below. What leads out of the folder is refused, and so is what is no
 /// regular file, or reached by a symbolic link without `follow`: whoever wrote the name may want another file read, or
 /// none ever to end.
@@ -22,13 +24,7 @@ pub fn open(folder: &Path, name: &Path, follow: bool) -> io::Result<File> {
         }
         is_file = metadata.is_file();
     }
-    // What is no file is not even opened: that alone would wait for the other end of a FIFO. What takes the file's place
-    // in the meantime is not read.
-    if !is_file {
-        return refused("not a regular file");
-    }
-    let file = File::open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { refused("not a regular file") }
+    if is_file { regular::open(&path) } else { refused("not a regular file") }
 }
 
 #[cfg(test)]

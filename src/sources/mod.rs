@@ -7,6 +7,7 @@ pub mod beside;
 pub mod filter;
 pub mod git;
 mod patient;
+mod regular;
 mod roots;
 pub mod stdin;
 pub mod walk;

@@ -5,6 +5,8 @@
 
 use std::ffi::OsStr;
 use std::fs;
+#[cfg(target_os = "linux")]
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -13,6 +15,8 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use flate2::{Compression, write::ZlibEncoder};
 use keylint::rules::placeholder;
 
 use crate::harness::{Run, Sandbox};
@@ -317,6 +321,7 @@ fn an_interrupt_ends_the_scan_of_a_tree() {
     assert!(run.json().is_object());
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn an_interrupt_ends_the_reading_of_a_history_with_what_was_found() {
     let sandbox = Sandbox::new();
@@ -325,17 +330,35 @@ fn an_interrupt_ends_the_reading_of_a_history_with_what_was_found() {
     sandbox.git("add keys");
     sandbox.git("commit --quiet -m keys");
     let blob = sandbox.git("rev-parse HEAD:keys").trim().to_owned();
-    // Packs are read before loose objects, of which this one takes as long as it is held.
+    // Packs are read before loose objects, of which this one takes longer than anyone waits.
     sandbox.git("gc --quiet");
-    let last = format!(".git/objects/ff/{}", "f".repeat(38));
-    sandbox.directory(".git/objects/ff");
-    fifo(&sandbox, &last);
+    let last = sandbox.directory(".git/objects/ff").canonicalize().unwrap().join("f".repeat(38));
+    fs::write(&last, zeros(4 << 30)).unwrap();
     let run = sandbox.keylint(["history", "--threads", "1"]).start();
-    let writer = once_read(&sandbox.path(&last));
+    run.wait_until_open(&last);
     run.signal("INT");
-    drop(writer);
     let run = run.wait().expect(2).says("aws-long-term-credentials").says("interrupted");
     run.says(&format!("<object {blob}>:2:21")).says("not looked up");
+}
+
+/// A loose object of so many zeros, deflated without its end.
+#[cfg(target_os = "linux")]
+fn zeros(size: u64) -> Vec<u8> {
+    let mut deflated = ZlibEncoder::new(Vec::new(), Compression::best());
+    let piece = vec![0; 4 << 20];
+    write!(deflated, "blob {size}\0").unwrap();
+    // Each piece but the first is deflated to the same bytes.
+    for _ in 0..2 {
+        deflated.write_all(&piece).unwrap();
+        deflated.flush().unwrap();
+    }
+    let first = deflated.get_ref().len();
+    deflated.write_all(&piece).unwrap();
+    deflated.flush().unwrap();
+    let mut start = deflated.get_ref().clone();
+    let again = start.split_off(first);
+    let times = (size / piece.len() as u64) as usize;
+    [start, again.repeat(times)].concat()
 }
 
 /// Whatever the first interrupt came to, the second one is the end.

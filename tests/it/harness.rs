@@ -242,6 +242,21 @@ impl Started<'_> {
         assert!(Command::new("kill").args(["-s", name, &id]).status().unwrap().success());
     }
 
+    /// Waits until it has a file open; `path` has no links in it.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn wait_until_open(&self, path: &Path) {
+        let started = Instant::now();
+        let open = format!("/proc/{}/fd", self.child.id());
+        let is_open = || {
+            let mut links = std::fs::read_dir(&open).unwrap().flatten();
+            links.any(|link| std::fs::read_link(link.path()).is_ok_and(|target| target == path))
+        };
+        while !is_open() {
+            assert!(started.elapsed() < TIME_LIMIT, "keylint does not open {}", path.display());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Waits for its end.
     pub(crate) fn wait(mut self) -> Run {
         let started = Instant::now();

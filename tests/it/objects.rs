@@ -323,6 +323,27 @@ fn a_spoilt_loose_object_is_named_and_the_others_are_read() {
 
 #[cfg(unix)]
 #[test]
+fn a_fifo_in_place_of_a_loose_object_is_named_and_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let repository = make(&sandbox, "loose");
+    let all = probe::objects(&repository, 2).unwrap();
+    for (number, (id, ..)) in all.objects.iter().take(2).enumerate() {
+        let path = repository.join(".git/objects").join(&id[..2]).join(&id[2..]);
+        fs::remove_file(&path).unwrap();
+        if number == 0 {
+            assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        } else {
+            fs::create_dir(&path).unwrap();
+        }
+    }
+    let mut run = sandbox.run("history made/repo").expect(2);
+    for (id, ..) in all.objects.iter().take(2) {
+        run = run.says(&format!("object {id}: not a regular file"));
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn what_cannot_be_listed_is_a_problem() {
     let sandbox = Sandbox::new();
     let repository = make(&sandbox, "loose");

@@ -6,20 +6,20 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use git2::{Oid, Repository};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 pub use super::attribution::Lineage;
 use super::attribution::{Attribution, Place, Recorder, References, Said, Scope, Wanted};
+use super::authors::Authors;
 use super::missing::{self, Missing};
 use super::names::{SHORT, name, provisional_name};
 use super::objects::{Store, while_reading};
 use super::pack::{Id, Kind, Object};
-use super::range::named;
 use super::{GitError, revisions};
-use crate::model::blob::{Blob, Brings, Commit, Content, Lines, ObjectId, Origin};
+use crate::model::blob::{Blob, Brings, Content, Lines, ObjectId, Origin};
 use crate::model::coverage::{Problem, ProblemKind};
 use crate::model::history::Reach;
 use crate::model::traces::{Inherited, Traces};
@@ -28,6 +28,10 @@ use crate::sources::{Visitor, Worker, over_limit};
 
 /// Above this part of all objects, reading them in the order of the packs is faster than one by one.
 const FEW: usize = 50;
+
+/// Objects and bytes after which a thread tells how many it read.
+const TALLIED: u64 = 100;
+const TALLIED_BYTES: u64 = 1 << 20;
 
 /// Which part of a history is meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,27 +104,34 @@ impl History {
         Ok(Self { repository, store, pool, scope })
     }
 
+    /// Lets go of it while others go on: to unmap large packs takes a while.
+    pub fn close(self) {
+        let Self { store, pool, .. } = self;
+        pool.spawn(move || drop(store));
+    }
+
     /// How many objects there are, copies in several packs counted each.
     pub fn objects(&self) -> usize {
         self.store.len()
     }
 
     /// Pushes every blob and every message, each under a name made of its id, and says what is missing. Larger blobs
-    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told the bytes of each object. Returns what
-    /// [`Self::places`] needs.
+    /// than `max_file_size`, in bytes, are named as not scanned. `read` is told now and then how many more objects were
+    /// read, and their bytes. Returns what [`Self::places`] needs.
     pub fn push(
         &self,
         max_file_size: Option<u64>,
         visitor: &dyn Visitor,
-        read: &(dyn Fn(u64) + Sync),
+        read: &(dyn Fn(u64, u64) + Sync),
     ) -> Lineage {
         let (missing, recorder) = (Missing::default(), Recorder::default());
         let (store, pool) = (&self.store, &self.pool);
         let worker = || {
             let mut worker = visitor.worker();
             let (missing, recorder) = (&missing, &recorder);
+            let mut tally = Tally { objects: 0, bytes: 0, tell: read };
             move |object: Object<'_, Traces>| {
-                read(object.size);
+                tally.add(object.size);
                 if let Some(said) = Said::by(&object) {
                     missing.look_for_needs_of(&said, store);
                     recorder.add(said);
@@ -134,8 +145,8 @@ impl History {
         for unread in unread {
             visitor.problem(unread.problem());
         }
-        for (path, message) in &store.problems {
-            let (path, message) = (Some(path.clone()), message.clone());
+        for (path, message) in store.problems() {
+            let path = Some(path);
             visitor.problem(Problem { path, kind: ProblemKind::Unreadable, message });
         }
         missing.report(&self.repository, &references, store, visitor);
@@ -242,7 +253,7 @@ impl History {
         let root = self.repository.workdir().unwrap_or(self.repository.path());
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
         let finder = attribution.finder();
-        let mut commits = HashMap::new();
+        let mut authors = Authors::new(&self.store, &self.repository);
         let mut excluded = HashSet::new();
         let mut placed = Vec::new();
         for object in objects {
@@ -262,7 +273,7 @@ impl History {
                     }
                     continue;
                 }
-                let origin = self.origin(*object, &place, &mut commits, visitor);
+                let origin = self.origin(*object, &place, &mut authors, visitor);
                 let Place { order, at_head, is_old, reach, .. } = place;
                 let (object, more) = (*object, found.more);
                 placed.push(Placed { object, origin, order, at_head, reach, is_old, more });
@@ -276,10 +287,10 @@ impl History {
         &self,
         object: ObjectId,
         place: &Place,
-        commits: &mut HashMap<Id, Arc<Commit>>,
+        authors: &mut Authors<'_>,
         visitor: &dyn Visitor,
     ) -> Origin {
-        let commit = place.first.map(|id| self.commit(id, commits, visitor));
+        let commit = place.first.map(|id| authors.of(id, visitor));
         match (&place.path, commit) {
             (Some(path), Some(commit)) => Origin::Committed { path: path.clone(), commit },
             (Some(path), None) => {
@@ -305,31 +316,30 @@ impl History {
     }
 }
 
-impl History {
-    /// A commit as a report names it; `known` are those that were looked up before.
-    fn commit(
-        &self,
-        id: Id,
-        known: &mut HashMap<Id, Arc<Commit>>,
-        visitor: &dyn Visitor,
-    ) -> Arc<Commit> {
-        if let Some(commit) = known.get(&id) {
-            return Arc::clone(commit);
+/// Objects that a thread read and did not tell of yet: threads that all count in one place wait for each other.
+struct Tally<'a> {
+    objects: u64,
+    bytes: u64,
+    tell: &'a (dyn Fn(u64, u64) + Sync),
+}
+
+impl Tally<'_> {
+    fn add(&mut self, bytes: u64) {
+        self.objects += 1;
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.objects >= TALLIED || self.bytes >= TALLIED_BYTES {
+            self.flush();
         }
-        let read = || -> Result<Commit, git2::Error> {
-            let oid = Oid::from_bytes(&id)?;
-            Ok(named(oid, &self.repository.find_commit(oid)?.author()))
-        };
-        // libgit2 may not be able to read what the pack reader was.
-        let commit = read().unwrap_or_else(|error| {
-            let id = ObjectId(id).to_string();
-            let message = format!("commit {id}: its author cannot be read: {}", error.message());
-            visitor.problem(Problem { path: None, kind: ProblemKind::Unreadable, message });
-            Commit { id, author: "unknown".to_owned(), seconds: 0, offset: 0 }
-        });
-        let commit = Arc::new(commit);
-        known.insert(id, Arc::clone(&commit));
-        commit
+    }
+
+    fn flush(&mut self) {
+        (self.tell)(std::mem::take(&mut self.objects), std::mem::take(&mut self.bytes));
+    }
+}
+
+impl Drop for Tally<'_> {
+    fn drop(&mut self) {
+        self.flush();
     }
 }
 

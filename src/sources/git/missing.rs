@@ -1,7 +1,6 @@
 //! What of a history is not in the repository, and why.
 
 use std::collections::HashSet;
-use std::fs;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
@@ -12,7 +11,7 @@ use super::objects::Store;
 use super::pack::Id;
 use crate::model::blob::ObjectId;
 use crate::model::coverage::{Problem, ProblemKind};
-use crate::sources::Visitor;
+use crate::sources::{Visitor, regular};
 
 /// Objects and references that lack something, and are named one by one.
 const MAX_NAMED: usize = 20;
@@ -130,7 +129,7 @@ pub(super) fn report_trees(missing: &[Id], repository: &Repository, visitor: &dy
 
 /// Commits whose parents were cut off.
 fn shallow(repository: &Repository) -> io::Result<HashSet<Id>> {
-    match fs::read(repository.commondir().join("shallow")) {
+    match regular::read(&repository.commondir().join("shallow")) {
         Ok(list) => Ok(list.split(|byte| *byte == b'\n').filter_map(parse_id).collect()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HashSet::new()),
         Err(error) => Err(error),

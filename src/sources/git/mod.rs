@@ -2,6 +2,7 @@
 //! what one configures.
 
 mod attribution;
+mod authors;
 mod buffer;
 pub mod changed;
 pub mod history;

@@ -139,7 +139,7 @@ pub fn pack(pack: &[u8], index: &[u8], threads: usize) -> Option<Seen> {
     let index = Index::parse(index).ok()?;
     let pool = pool(threads);
     let (seen, apart) = (Mutex::default(), Mutex::default());
-    let families = pool.install(|| Families::of(pack, index));
+    let families = pool.install(|| Families::of(pack, index, || ()));
     let linked = Pack::new(pack, &families);
     let worker = || {
         |mut object: Object<'_, Vec<u8>>| {
@@ -229,7 +229,7 @@ pub fn each(
 }
 
 fn told(store: &Store) -> Vec<String> {
-    store.problems.iter().map(|(path, what)| format!("{}: {what}", path.display())).collect()
+    store.problems().iter().map(|(path, what)| format!("{}: {what}", path.display())).collect()
 }
 
 fn pool(threads: usize) -> ThreadPool {

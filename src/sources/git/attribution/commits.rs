@@ -2,11 +2,10 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::hash::BuildHasherDefault;
+use std::hash::BuildHasher;
 
 use super::groups::{Groups, range};
-use super::tips::Tip;
-use super::trees::Prefix;
+use super::numbers::Numbers;
 use crate::model::history::Reach;
 use crate::sources::git::pack::Id;
 
@@ -100,7 +99,9 @@ fn parse_time(line: &[u8]) -> Option<i64> {
 
 /// All commits of a repository.
 pub(super) struct Commits {
-    written: Vec<Written>,
+    numbers: Numbers,
+    trees: Vec<Id>,
+    seconds: Vec<i64>,
     /// The parents of each that are there, and where they end.
     parents: Vec<Number>,
     ends: Vec<u32>,
@@ -110,36 +111,45 @@ pub(super) struct Commits {
 }
 
 impl Commits {
-    /// Orders `written` and works out what `tips` keep.
-    pub(super) fn new(mut written: Vec<Written>, tips: &[Tip]) -> Self {
-        written.sort_unstable_by_key(|commit| commit.id);
-        written.dedup_by_key(|commit| commit.id);
-        let ids = written.iter().map(|commit| commit.id);
-        let numbers: HashMap<Id, Number, BuildHasherDefault<Prefix>> = ids.zip(0..).collect();
-        let (mut parents, mut ends) = (Vec::new(), Vec::new());
-        for commit in &written {
+    /// Orders `written` and works out what is kept of them by what is `kept` directly.
+    pub(super) fn new<S: BuildHasher>(written: &[Written], kept: &HashMap<Id, Reach, S>) -> Self {
+        // Ids nearly always differ in their first bytes, and these alone are moved about.
+        let first =
+            |id: &Id| u64::from_be_bytes(*id.first_chunk().expect("an id has twenty bytes"));
+        let mut sorted: Vec<(u64, u32)> =
+            written.iter().map(|commit| first(&commit.id)).zip(0..).collect();
+        let id = |at: u32| &written[at as usize].id;
+        sorted.sort_unstable_by(|one, other| {
+            one.0.cmp(&other.0).then_with(|| id(one.1).cmp(id(other.1)))
+        });
+        sorted.dedup_by(|one, other| one.0 == other.0 && id(one.1) == id(other.1));
+        let all = || sorted.iter().map(|(_, at)| &written[*at as usize]);
+        let numbers = Numbers::of(all().map(|commit| commit.id).collect());
+        let (mut parents, mut ends) = (Vec::with_capacity(written.len()), Vec::new());
+        for commit in all() {
             parents.extend(commit.parents.iter().filter_map(|parent| numbers.get(parent)));
             ends.push(parents.len() as u32);
         }
+        let trees = all().map(|commit| commit.tree).collect();
+        let seconds = all().map(|commit| commit.seconds).collect();
         let (order, reach) = (Vec::new(), Vec::new());
-        let mut commits = Self { written, parents, ends, order, reach };
+        let mut commits = Self { numbers, trees, seconds, parents, ends, order, reach };
         commits.order = commits.in_order();
-        commits.reach = commits.reached(tips);
+        commits.reach = commits.reached(kept);
         commits
     }
 
     pub(super) fn number(&self, id: &Id) -> Option<Number> {
-        let found = self.written.binary_search_by_key(id, |commit| commit.id);
-        found.ok().map(|number| number as Number)
+        self.numbers.get(id)
     }
 
     pub(super) fn id(&self, number: Number) -> Id {
-        self.written[number as usize].id
+        self.numbers.id(number)
     }
 
     /// The tree of each commit, in the order of their numbers.
     pub(super) fn trees(&self) -> impl Iterator<Item = &Id> {
-        self.written.iter().map(Written::tree)
+        self.trees.iter()
     }
 
     /// How many commits come before it.
@@ -152,7 +162,7 @@ impl Commits {
     }
 
     pub(super) fn seconds(&self, number: Number) -> i64 {
-        self.written[number as usize].seconds
+        self.seconds[number as usize]
     }
 
     /// The parents that are there.
@@ -162,7 +172,7 @@ impl Commits {
 
     /// Those that `from`, and their ancestors.
     pub(super) fn ancestry(&self, from: impl IntoIterator<Item = Number>) -> Vec<bool> {
-        let mut reached = vec![false; self.written.len()];
+        let mut reached = vec![false; self.numbers.len()];
         let mut pending: Vec<Number> = from.into_iter().collect();
         while let Some(number) = pending.pop() {
             if !std::mem::replace(&mut reached[number as usize], true) {
@@ -173,7 +183,7 @@ impl Commits {
     }
 
     fn in_order(&self) -> Vec<u32> {
-        let count = self.written.len();
+        let count = self.numbers.len();
         let pairs = (0..count as Number)
             .flat_map(|number| self.parents(number).iter().map(move |parent| (*parent, number)));
         let children = Groups::of(count, pairs);
@@ -201,17 +211,18 @@ impl Commits {
         order
     }
 
-    fn reached(&self, tips: &[Tip]) -> Vec<Reach> {
-        let mut reach = vec![Reach::Dangling; self.written.len()];
-        let mut sorted: Vec<&Tip> = tips.iter().collect();
-        sorted.sort_by_key(|tip| tip.reach);
+    fn reached<S: BuildHasher>(&self, kept: &HashMap<Id, Reach, S>) -> Vec<Reach> {
+        let mut reach = vec![Reach::Dangling; self.numbers.len()];
+        let starts = kept.iter().filter_map(|(id, reach)| Some((*reach, self.number(id)?)));
+        let mut starts: Vec<(Reach, Number)> = starts.collect();
+        starts.sort_unstable();
         let mut pending = Vec::new();
-        for tip in sorted {
-            pending.extend(self.number(&tip.id));
+        for (start, number) in starts {
+            pending.push(number);
             while let Some(number) = pending.pop() {
                 let known = &mut reach[number as usize];
-                if tip.reach < *known {
-                    *known = tip.reach;
+                if start < *known {
+                    *known = start;
                     pending.extend(self.parents(number));
                 }
             }
@@ -232,7 +243,7 @@ mod tests {
     #[test]
     fn parents_come_first_whatever_their_clocks_say() {
         let written = vec![commit(3, &[2], 10), commit(2, &[1], 30), commit(1, &[], 20)];
-        let commits = Commits::new(written, &[]);
+        let commits = Commits::new(&written, &HashMap::<Id, Reach>::new());
         let order: Vec<u32> = (0..3).map(|number| commits.order(number)).collect();
         assert_eq!(order, [0, 1, 2]);
     }
@@ -241,9 +252,8 @@ mod tests {
     fn what_keeps_a_commit_is_the_best_of_all_tips() {
         let written =
             vec![commit(1, &[], 0), commit(2, &[1], 1), commit(3, &[1], 2), commit(4, &[], 3)];
-        let tips =
-            [Tip { id: [3; 20], reach: Reach::Reflog }, Tip { id: [2; 20], reach: Reach::Ref }];
-        let commits = Commits::new(written, &tips);
+        let kept = HashMap::from([([3; 20], Reach::Reflog), ([2; 20], Reach::Ref)]);
+        let commits = Commits::new(&written, &kept);
         let reach: Vec<Reach> = (0..4).map(|number| commits.reach(number)).collect();
         assert_eq!(reach, [Reach::Ref, Reach::Ref, Reach::Reflog, Reach::Dangling]);
     }

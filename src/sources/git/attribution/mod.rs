@@ -7,12 +7,14 @@ mod commits;
 mod entries;
 mod groups;
 mod lineage;
+mod numbers;
 mod places;
 mod references;
 mod tips;
 mod trees;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasherDefault;
 use std::sync::Mutex;
 
 use git2::Repository;
@@ -22,14 +24,16 @@ pub(crate) use self::commits::parse_id;
 use self::commits::{Commits, Number};
 pub use self::lineage::Lineage;
 pub(crate) use self::lineage::{Recorder, Said};
-use self::places::Finder;
+use self::numbers::Prefix;
 pub(crate) use self::places::Place;
+use self::places::{Finder, Roots};
 pub(crate) use self::references::References;
 use self::tips::Tips;
 use self::trees::{Gathered, Noted, Trees, Turned};
 use super::objects::{Store, Unread, while_reading};
 use super::pack::{Id, Kind, Object};
 use crate::model::blob::Content;
+use crate::model::history::Reach;
 
 /// The objects that are asked about.
 pub(crate) struct Wanted {
@@ -77,6 +81,9 @@ pub(crate) struct Scope {
 pub(crate) struct Attribution {
     commits: Commits,
     trees: Trees,
+    roots: Roots,
+    /// Objects that something keeps directly.
+    kept: HashMap<Id, Reach, BuildHasherDefault<Prefix>>,
     tips: Tips,
     scope: Scope,
     head: Option<Number>,
@@ -132,18 +139,21 @@ impl Attribution {
             store.each(pool, |kind| kind == Kind::Tree, stop, gatherer)
         };
         let Lineage { commits: written, mut tags, references } = lineage;
-        let (unread, (tips, commits)) = while_reading(read, || {
+        let (unread, (tips, kept, commits, head)) = while_reading(read, || {
             tags.sort_unstable();
             let mut tips = Tips::of(repository, references);
             tips.follow(&tags);
-            let commits = Commits::new(written, &tips.kept);
-            (tips, commits)
+            let kept = tips.kept();
+            let commits = Commits::new(&written, &kept);
+            // Why there is none is among what could not be read of the references.
+            let head = references::head(repository).ok().flatten();
+            let head = head.and_then(|head| commits.number(&head));
+            (tips, kept, commits, head)
         });
         let gathered = threads.into_inner().expect("gathering does not panic");
-        // Why there is none is among what could not be read of the references.
-        let head = references::head(repository).ok().flatten();
-        let head = head.and_then(|head| commits.number(&head));
-        (Self { trees: Trees::new(gathered), commits, tips, scope, head }, unread)
+        let (trees, roots) =
+            pool.install(|| Trees::new(gathered, |numbers| Roots::of(numbers, &commits, &kept)));
+        (Self { commits, trees, roots, kept, tips, scope, head }, unread)
     }
 
     /// Answers for one object after the other.

@@ -6,8 +6,9 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::PathBuf;
 
 use super::Attribution;
-use super::commits::Number;
+use super::commits::{Commits, Number};
 use super::groups::Groups;
+use super::numbers::Numbers;
 use super::trees::Tree;
 use crate::model::history::Reach;
 use crate::sources::git::changed::path_of;
@@ -48,14 +49,33 @@ pub(crate) struct Places {
     pub(crate) more: bool,
 }
 
+/// Trees at which a climb ends.
+pub(super) struct Roots {
+    /// The commits that each tree is the root of.
+    commits: Groups,
+    /// Trees that something keeps directly.
+    kept: HashMap<Tree, Reach>,
+}
+
+impl Roots {
+    /// `numbers` are those of trees.
+    pub(super) fn of<S: BuildHasher>(
+        numbers: &Numbers,
+        commits: &Commits,
+        kept: &HashMap<Id, Reach, S>,
+    ) -> Self {
+        let roots = commits.trees().zip(0..);
+        let roots: Vec<(Tree, Number)> =
+            roots.filter_map(|(tree, commit)| Some((numbers.get(tree)?, commit))).collect();
+        let kept = kept.iter().filter_map(|(id, reach)| Some((numbers.get(id)?, *reach)));
+        let kept = kept.collect();
+        Self { commits: Groups::of(numbers.len(), roots.iter().copied()), kept }
+    }
+}
+
 /// Answers for one object after the other.
 pub(crate) struct Finder<'a> {
     told: &'a Attribution,
-    /// The commits that each tree is the root of.
-    roots: Groups,
-    /// Objects that something keeps directly.
-    kept: HashMap<Id, Reach>,
-    kept_trees: HashMap<Tree, Reach>,
     /// Commits that the scope leaves.
     within: Option<Vec<bool>>,
     /// Commits that are too old for the scope.
@@ -65,23 +85,10 @@ pub(crate) struct Finder<'a> {
 
 impl<'a> Finder<'a> {
     pub(super) fn new(told: &'a Attribution) -> Self {
-        let Attribution { commits, trees, tips, scope, .. } = told;
-        let mut kept: HashMap<Id, Reach> = HashMap::new();
-        for tip in &tips.kept {
-            let reach = kept.entry(tip.id).or_insert(tip.reach);
-            *reach = tip.reach.min(*reach);
-        }
-        let kept_trees =
-            kept.iter().filter_map(|(id, reach)| Some((trees.number(id)?, *reach))).collect();
-        let roots = commits.trees().zip(0..);
-        let roots: Vec<(Tree, Number)> =
-            roots.filter_map(|(tree, commit)| Some((trees.number(tree)?, commit))).collect();
+        let Attribution { commits, scope, .. } = told;
         let ancestry = |id: Id| commits.ancestry(commits.number(&id));
         Self {
             told,
-            roots: Groups::of(trees.len(), roots.iter().copied()),
-            kept,
-            kept_trees,
             within: scope.branch.map(ancestry),
             old: scope.after.map(ancestry),
             at_head: OnceCell::new(),
@@ -124,7 +131,7 @@ impl<'a> Finder<'a> {
         for path in staged.iter().filter(|path| !committed.contains(*path)) {
             places.list.extend(self.uncommitted(Some(path.clone()), Reach::Index));
         }
-        if let Some(reach) = self.kept.get(object) {
+        if let Some(reach) = self.told.kept.get(object) {
             places.list.extend(self.uncommitted(None, *reach));
         } else if !is_held {
             places.list.extend(self.uncommitted(None, Reach::Dangling));
@@ -201,8 +208,8 @@ impl<'a> Finder<'a> {
             let before = pending.len();
             pending
                 .extend(trees.above(tree).map(|(above, name)| (above, paths.longer(name, path))));
-            let commits = self.roots.group(tree);
-            let kept = self.kept_trees.get(&tree);
+            let commits = self.told.roots.commits.group(tree);
+            let kept = self.told.roots.kept.get(&tree);
             if !commits.is_empty() || kept.is_some() || pending.len() == before {
                 let held = found.entry(path).or_default();
                 held.commits.extend(commits);

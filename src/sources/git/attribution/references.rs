@@ -8,6 +8,7 @@ use git2::{ErrorCode, Oid, Reference, Repository};
 
 use super::commits::parse_id;
 use crate::sources::git::pack::Id;
+use crate::sources::regular;
 
 /// The references of a repository.
 #[derive(Default)]
@@ -75,7 +76,7 @@ impl References {
             if !name.to_str().is_some_and(Reference::is_valid_name) {
                 continue;
             }
-            match fs::read(&path) {
+            match regular::read(&path) {
                 Ok(bytes) if parse_id(bytes.trim_ascii()).is_some() => {}
                 Ok(bytes) if bytes.starts_with(b"ref:") => {}
                 Ok(_) => self.unread.push(format!("{}: corrupt reference", name.display())),
@@ -87,7 +88,7 @@ impl References {
 
     /// The HEAD of a working tree, if it is detached.
     fn head(&mut self, directory: &Path, name: &str) {
-        match fs::read(directory.join("HEAD")) {
+        match regular::read(&directory.join("HEAD")) {
             Ok(bytes) => {
                 self.list.extend(parse_id(bytes.trim_ascii()).map(|id| (name.to_owned(), id)));
             }

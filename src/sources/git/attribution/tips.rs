@@ -2,18 +2,21 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::hash::BuildHasherDefault;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use git2::Repository;
 
 use super::commits::parse_id;
+use super::numbers::Prefix;
 use super::references::{self, References, id_of};
 use crate::model::history::Reach;
 use crate::sources::git::GitError;
 use crate::sources::git::changed::path_of;
 use crate::sources::git::index::{Index, Unread};
 use crate::sources::git::pack::Id;
+use crate::sources::regular;
 
 /// An object that something keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,7 +65,7 @@ impl Tips {
 
     /// What a file holds, if it is there and can be read.
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
-        match fs::read(path) {
+        match regular::read(path) {
             Ok(bytes) => return Some(bytes),
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(error) => self.unread.push(format!("{}: {error}", path.display())),
@@ -113,6 +116,16 @@ impl Tips {
             }
             next += 1;
         }
+    }
+
+    /// Each object that something keeps, with the best of what does.
+    pub(super) fn kept(&self) -> HashMap<Id, Reach, BuildHasherDefault<Prefix>> {
+        let mut kept = HashMap::default();
+        for tip in &self.kept {
+            let reach = kept.entry(tip.id).or_insert(tip.reach);
+            *reach = tip.reach.min(*reach);
+        }
+        kept
     }
 
     /// The index of a working tree, and the logs beside it.

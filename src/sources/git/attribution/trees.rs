@@ -4,14 +4,14 @@
 //! name is stored as a number of four bytes, since nearly all edges of a history repeat those of the version before.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::BuildHasherDefault;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
+use rayon::prelude::*;
 
 use super::Wanted;
 use super::entries::{Mode, Outline, Piece, Pieces};
 use super::groups::{Groups, range};
+use super::numbers::{Numbers, Prefix, prefix};
 use crate::model::traces::Copied;
 use crate::sources::git::pack::Id;
 
@@ -20,6 +20,9 @@ pub(super) type Tree = u32;
 
 /// Edges that one thread keeps: half a gigabyte of them. The history of Linux has some 60 million.
 const MAX_EDGES: usize = 1 << 27;
+
+/// Edges that are kept of all threads together, and entries: as many as have numbers.
+const MAX_TOGETHER: usize = u32::MAX as usize;
 
 /// What one thread gathered.
 #[derive(Default)]
@@ -98,29 +101,6 @@ impl Names {
         self.list.push(name.into());
         self.numbers.insert(name.into(), number);
         number
-    }
-}
-
-/// Takes the first bytes of an object id, which are as good as any hash of it.
-#[derive(Default)]
-pub(super) struct Prefix(u64);
-
-impl Hasher for Prefix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            return self.0 ^= u64::from_le_bytes(*first);
-        }
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
     }
 }
 
@@ -206,7 +186,6 @@ impl Gathered {
 
 /// The trees of a history, and what leads from a tree to those that hold it.
 pub(super) struct Trees {
-    numbers: Numbers,
     names: Names,
     /// The names of entries, those of all threads one after the other.
     entry_names: Vec<u32>,
@@ -221,93 +200,95 @@ pub(super) struct Trees {
     pub(super) is_cut_off: bool,
 }
 
-/// The numbers of trees, by their ids. All that a look-up goes through is a number of four bytes for each tree, which
-/// processors keep near by; a map that holds the ids as well is six times as large, and spread over all of it is read.
-struct Numbers {
-    ids: Vec<Id>,
-    table: HashTable<Tree>,
+/// To which trees entries lead, those of all threads one after the other.
+struct Led {
+    leading: Groups,
+    missing: Vec<Id>,
 }
 
-impl Numbers {
-    /// Numbers ids in their order; one that stands there twice has its last number.
-    fn of(ids: Vec<Id>) -> Self {
-        let mut table = HashTable::with_capacity(ids.len());
-        for (id, number) in ids.iter().zip(0..) {
-            let is_same = |known: &Tree| ids[*known as usize] == *id;
-            match table.entry(prefix(id), is_same, |known| prefix(&ids[*known as usize])) {
-                Entry::Occupied(mut known) => *known.get_mut() = number,
-                Entry::Vacant(free) => {
-                    free.insert(number);
-                }
-            }
-        }
-        Self { ids, table }
+impl Led {
+    fn of(numbers: &Numbers, entries: &[Vec<Named>]) -> Self {
+        let children = entries.par_iter().map(|entries| {
+            let children = entries.iter().map(|entry| numbers.get(&entry.child));
+            children.collect::<Vec<Option<Tree>>>()
+        });
+        let children: Vec<Vec<Option<Tree>>> = children.collect();
+        let led = children.iter().flatten().zip(0..);
+        let led = led.filter_map(|(child, entry)| Some(((*child)?, entry)));
+        let leading = Groups::of(numbers.len(), led);
+        let named = entries.iter().flatten().zip(children.iter().flatten());
+        let missing = named.filter(|(_, child)| child.is_none());
+        let mut missing: Vec<Id> = missing.map(|(entry, _)| entry.child).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        Self { leading, missing }
     }
+}
 
-    fn get(&self, id: &Id) -> Option<Tree> {
-        self.table.find(prefix(id), |number| self.ids[*number as usize] == *id).copied()
+/// What the threads gathered, but for where entries lead.
+#[derive(Default)]
+struct Gathering {
+    names: Names,
+    entry_names: Vec<u32>,
+    holders: Groups,
+    held: HashMap<Id, Vec<(Tree, u32)>>,
+}
+
+impl Gathering {
+    /// `entries` are those of each thread.
+    fn of(gathered: Vec<Turned>, entries: &[Vec<Named>]) -> Self {
+        let mut all = Self::default();
+        let mut base = 0;
+        for (Turned { trees, names, wanted, held, holders, .. }, entries) in
+            gathered.into_iter().zip(entries)
+        {
+            let names: Vec<u32> = names.iter().map(|name| all.names.number(name)).collect();
+            for (tree, number) in &held {
+                let (name, object) = wanted[*number as usize];
+                all.held.entry(object).or_default().push((base + tree, names[name as usize]));
+            }
+            all.entry_names.extend(entries.iter().map(|entry| names[entry.name as usize]));
+            all.holders.append(holders, base);
+            base += trees.len() as Tree;
+        }
+        all
     }
+}
+
+/// Keeps no more entries and edges of all threads together than `most`. Returns whether there were more.
+fn cut_off(gathered: &mut [Turned], most: usize) -> bool {
+    let (mut entries, mut edges, mut is_cut_off) = (most, most, false);
+    for one in gathered {
+        let before = (one.entries.len(), one.holders.members());
+        one.entries.truncate(entries);
+        one.holders.truncate(entries, edges);
+        let after = (one.entries.len(), one.holders.members());
+        is_cut_off |= before != after;
+        (entries, edges) = (entries - after.0, edges - after.1);
+    }
+    is_cut_off
 }
 
 impl Trees {
-    /// Puts together what the threads gathered.
-    pub(super) fn new(gathered: Vec<Turned>) -> Self {
-        let count = gathered.iter().map(|one| one.trees.len()).sum();
-        let mut trees = Self {
-            numbers: Numbers::of(
-                gathered.iter().map(|one| &one.trees[..]).collect::<Vec<_>>().concat(),
-            ),
-            names: Names::default(),
-            entry_names: Vec::new(),
-            leading: Groups::default(),
-            holders: Groups::default(),
-            held: HashMap::new(),
-            missing: Vec::new(),
-            is_cut_off: gathered.iter().any(|one| one.is_cut_off),
+    /// Puts together what the threads gathered, on those of the current pool. `also` is what else is to be done as soon
+    /// as the trees have numbers.
+    pub(super) fn new<A: Send>(
+        mut gathered: Vec<Turned>,
+        also: impl FnOnce(&Numbers) -> A + Send,
+    ) -> (Self, A) {
+        let is_cut_off =
+            cut_off(&mut gathered, MAX_TOGETHER) || gathered.iter().any(|one| one.is_cut_off);
+        let ids = gathered.iter().map(|one| &one.trees[..]).collect::<Vec<_>>().concat();
+        let entries: Vec<Vec<Named>> =
+            gathered.iter_mut().map(|one| std::mem::take(&mut one.entries)).collect();
+        let numbered = || {
+            let numbers = Numbers::in_parallel(ids);
+            rayon::join(|| Led::of(&numbers, &entries), || also(&numbers))
         };
-        let mut children = Vec::new();
-        let mut base = 0;
-        for one in gathered {
-            let count = one.trees.len() as Tree;
-            trees.add(one, base, &mut children);
-            base += count;
-        }
-        let leading = children.iter().zip(0..);
-        let leading = leading.filter_map(|(child, entry)| Some(((*child)?, entry)));
-        trees.leading = Groups::of(count, leading);
-        trees.missing.sort_unstable();
-        trees.missing.dedup();
-        trees
-    }
-
-    /// Adds what one thread gathered, whose first tree gets the number `base`. `children` are the subtrees that entries
-    /// lead to, as far as these are there.
-    fn add(&mut self, gathered: Turned, base: Tree, children: &mut Vec<Option<Tree>>) {
-        let Turned { entries, names, wanted, held, holders, .. } = gathered;
-        let names: Vec<u32> = names.iter().map(|name| self.names.number(name)).collect();
-        for (tree, number) in &held {
-            let (name, object) = wanted[*number as usize];
-            self.held.entry(object).or_default().push((base + tree, names[name as usize]));
-        }
-        for entry in &entries {
-            let child = self.numbers.get(&entry.child);
-            if child.is_none() {
-                self.missing.push(entry.child);
-            }
-            children.push(child);
-            self.entry_names.push(names[entry.name as usize]);
-        }
-        self.holders.append(holders, base);
-    }
-
-    /// How many trees there are.
-    pub(super) fn len(&self) -> usize {
-        self.leading.len()
-    }
-
-    /// A tree's number.
-    pub(super) fn number(&self, id: &Id) -> Option<Tree> {
-        self.numbers.get(id)
+        let ((led, also), gathering) = rayon::join(numbered, || Gathering::of(gathered, &entries));
+        let Led { leading, missing } = led;
+        let Gathering { names, entry_names, holders, held } = gathering;
+        (Self { names, entry_names, leading, holders, held, missing, is_cut_off }, also)
     }
 
     /// The trees that hold an object, and under which name's number.
@@ -329,11 +310,6 @@ impl Trees {
     }
 }
 
-/// The first bytes of an id, which are as good as any hash of it.
-fn prefix(id: &Id) -> u64 {
-    u64::from_le_bytes(*id.first_chunk().expect("an id has twenty bytes"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,8 +327,10 @@ mod tests {
         let mut two = Gathered::default();
         two.take(below, &line("100644", "file", blob), &wanted, None, false);
         two.take(other, &line("40000", "a", below), &wanted, None, false);
-        let trees = Trees::new(vec![one.turned(), two.turned()]);
-        let number = |id: &Id| trees.number(id).unwrap();
+        let (trees, numbers) = Trees::new(vec![one.turned(), two.turned()], |numbers| {
+            [root, other, below].map(|id| (id, numbers.get(&id).unwrap()))
+        });
+        let number = |id: &Id| HashMap::from(numbers)[id];
         let [(holder, name)] = trees.holding(&blob) else { panic!("one tree holds it") };
         assert_eq!((*holder, trees.name(*name)), (number(&below), &b"file"[..]));
         let mut above: Vec<_> =
@@ -362,6 +340,28 @@ mod tests {
             [(number(&root), b"a"), (number(&root), b"b"), (number(&other), b"a")];
         assert_eq!(above, expected);
         assert_eq!(trees.above(number(&root)).count(), 0);
+    }
+
+    #[test]
+    fn all_threads_together_keep_no_more_than_has_numbers() {
+        let (below, other) = ([3; 20], [4; 20]);
+        let tree = [b"40000 a\0", &below[..], b"40000 b\0", &other].concat();
+        let two_threads = || {
+            [1, 2].map(|thread| {
+                let mut gathered = Gathered::default();
+                for number in 0..4 {
+                    gathered.take([10 * thread + number; 20], &tree, &Wanted::new([]), None, false);
+                }
+                gathered.turned()
+            })
+        };
+        for most in 0..20 {
+            let mut gathered = two_threads();
+            assert_eq!(cut_off(&mut gathered, most), most < 16, "{most}");
+            let kept: usize = gathered.iter().map(|one| one.holders.members()).sum();
+            assert_eq!(kept, most.min(16));
+            Trees::new(gathered.into(), |_| ());
+        }
     }
 
     #[test]
@@ -376,7 +376,7 @@ mod tests {
         let noted = gathered.take([1; 20], &base, &wanted, None, true);
         let base = noted.as_ref().map(|noted| (noted, &copies[..]));
         assert!(gathered.take([2; 20], &tree, &wanted, base, false).is_none());
-        let trees = Trees::new(vec![gathered.turned()]);
+        let (trees, ()) = Trees::new(vec![gathered.turned()], |_| ());
         let held: Vec<_> =
             trees.holding(&blob).iter().map(|(tree, name)| (*tree, trees.name(*name))).collect();
         assert_eq!(held, [(0, &b"b"[..]), (1, b"b")]);

@@ -3,11 +3,13 @@
 use std::collections::HashSet;
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use git2::Repository;
+
+use crate::sources::regular;
 
 /// A list of alternates longer than this many bytes is not read.
 const MAX_LIST: u64 = 1 << 20;
@@ -56,7 +58,7 @@ fn with_alternates(
 
 fn read_list(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
+    regular::open(path)?.take(MAX_LIST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_LIST {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too long a list of alternates"));
     }

@@ -1,7 +1,6 @@
 //! Loose objects: a file each, deflated whole, with kind and size in front.
 
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use super::directories::entries;
 use crate::model::blob::Content;
 use crate::sources::git::inflate::{self, Inflating};
 use crate::sources::git::pack::{Id, Kind, MAX_OBJECT, Object, STREAMED};
+use crate::sources::regular;
 
 /// Longer headers cannot be: a kind's name, a space, and a number of 64 bits.
 const MAX_HEADER: usize = 32;
@@ -59,7 +59,7 @@ impl Loose {
         kinds: &impl Fn(Kind) -> bool,
         worker: &mut impl FnMut(Object<'_, N>),
     ) -> Result<(), String> {
-        let file = File::open(self.path()).map_err(|error| error.to_string())?;
+        let file = regular::open(&self.path()).map_err(|error| error.to_string())?;
         let packed = file.metadata().map_err(|error| error.to_string())?.len();
         read(self.id, BufReader::new(file), packed, kinds, worker)
     }

@@ -1,6 +1,5 @@
 //! A pack and its index, mapped, and what is wrong with them as files.
 
-use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -9,6 +8,7 @@ use memmap2::Mmap;
 use rayon::ThreadPool;
 
 use crate::sources::git::pack::{Families, Frame, Id, Index, Pack};
+use crate::sources::regular;
 
 /// A pack with an index that can be used.
 pub(super) struct Mapped {
@@ -18,6 +18,8 @@ pub(super) struct Mapped {
     frame: Frame,
     /// Read when they are first asked for: whoever reads all of a pack does so again. They take 56 bytes an object.
     families: OnceLock<Families>,
+    /// Whether the index matches its own checksum: all of it is read for that.
+    is_intact: OnceLock<bool>,
 }
 
 impl Mapped {
@@ -38,7 +40,14 @@ impl Mapped {
             }
         };
         let pack = map(&path).map_err(|error| none(error.to_string())).ok()?;
-        let mapped = Self { path, pack, index, frame, families: OnceLock::new() };
+        let mapped = Self {
+            path,
+            pack,
+            index,
+            frame,
+            families: OnceLock::new(),
+            is_intact: OnceLock::new(),
+        };
         problems.extend(mapped.contradictions().map(|what| (mapped.path.clone(), what)));
         Some(mapped)
     }
@@ -57,7 +66,10 @@ impl Mapped {
 
     /// The pack with its families linked.
     pub(super) fn linked(&self, pool: &ThreadPool) -> Pack<'_> {
-        let read = || pool.install(|| Families::of(&self.pack, self.index()));
+        let meanwhile = || {
+            self.is_intact();
+        };
+        let read = || pool.install(|| Families::of(&self.pack, self.index(), meanwhile));
         Pack::new(&self.pack, self.families.get_or_init(read))
     }
 
@@ -82,12 +94,19 @@ impl Mapped {
             }),
             (!pack.ends_with(index.pack_checksum()))
                 .then(|| "its index is another pack's, or it was cut off or changed".to_owned()),
-            (!index.is_intact()).then(|| {
-                "its index does not match its own checksum: objects may be missing".to_owned()
-            }),
         ]
         .into_iter()
         .flatten()
+    }
+
+    fn is_intact(&self) -> bool {
+        *self.is_intact.get_or_init(|| self.index().is_intact())
+    }
+
+    /// What is wrong with an index that is not as it was written.
+    pub(super) fn damage(&self) -> Option<(PathBuf, String)> {
+        let what = "its index does not match its own checksum: objects may be missing";
+        (!self.is_intact()).then(|| (self.path.clone(), what.to_owned()))
     }
 }
 
@@ -97,5 +116,5 @@ impl Mapped {
 )]
 fn map(path: &Path) -> io::Result<Mmap> {
     // SAFETY: git never changes or truncates a pack or an index in place; see the reason above.
-    unsafe { Mmap::map(&File::open(path)?) }
+    unsafe { Mmap::map(&regular::open(path)?) }
 }

@@ -19,6 +19,7 @@ use git2::Repository;
 use rayon::ThreadPool;
 
 use super::pack::{Id, Index, Kind, Object, PackError, Single};
+use crate::model::blob::Content;
 use loose::Loose;
 use mapped::Mapped;
 pub(crate) use unread::Unread;
@@ -29,8 +30,8 @@ pub(crate) struct Store {
     packs: Vec<Mapped>,
     /// In the order of ids.
     loose: Vec<Loose>,
-    /// What is wrong with the store itself.
-    pub(crate) problems: Vec<(PathBuf, String)>,
+    /// What was seen to be wrong with the store itself when it was opened.
+    problems: Vec<(PathBuf, String)>,
 }
 
 impl Store {
@@ -49,6 +50,12 @@ impl Store {
         store.loose.sort();
         store.problems = problems;
         store
+    }
+
+    /// What is wrong with the store itself. All indexes are read for that, unless objects were read before.
+    pub(crate) fn problems(&self) -> Vec<(PathBuf, String)> {
+        let damaged = self.packs.iter().filter_map(Mapped::damage);
+        self.problems.iter().cloned().chain(damaged).collect()
     }
 
     /// How many objects there are, copies in several packs counted each.
@@ -116,6 +123,19 @@ impl Store {
             let mut single = Single::new();
             move |id| self.read_single(id, &mut single, &mut worker)
         }))
+    }
+
+    /// Gives `take` the content of an object, if it can be read and is held in memory for that.
+    pub(crate) fn find<T>(&self, id: &Id, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+        let (mut take, mut taken) = (Some(take), None);
+        let mut worker = |object: Object<'_>| {
+            if let (Content::Bytes(content), Some(take)) = (object.data, take.take()) {
+                taken = Some(take(content));
+            }
+        };
+        // Whoever asks can do without.
+        let _ = self.read_single(id, &mut Single::new(), &mut worker);
+        taken
     }
 
     /// Reads an object from wherever it can be read.

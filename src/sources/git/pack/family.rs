@@ -55,14 +55,15 @@ pub(super) struct Entry {
 }
 
 impl Families {
-    /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool.
-    pub(crate) fn of(data: &[u8], index: Index<'_>) -> Self {
+    /// Reads all headers of the pack in `data`, whose index is `index`, on the threads of the current pool. To link them
+    /// takes one thread; another one does `meanwhile`.
+    pub(crate) fn of(data: &[u8], index: Index<'_>, meanwhile: impl FnOnce() + Send) -> Self {
         let offsets = Offsets::of(index, data.len());
         let unusable = Mutex::new(Vec::new());
         let (mut entries, mut bases) = (Vec::with_capacity(offsets.len() + 1), Vec::new());
         let numbers = (0..offsets.len() as u32).into_par_iter();
         let read = numbers.map(|number| {
-            let Place { offset, position } = offsets.place(number);
+            let Place { offset, position, .. } = offsets.place(number);
             let position = position as usize;
             let (id, is_repeated) = (index.id(position), index.is_repeated(position));
             let unread = Entry { offset, id, is_repeated, ..Entry::behind_all() };
@@ -78,12 +79,15 @@ impl Families {
             )
         });
         read.unzip_into_vecs(&mut entries, &mut bases);
-        drop(offsets);
         entries.push(Entry::behind_all());
         let mut unusable = unusable.into_inner().expect("collecting does not panic");
         unusable.sort_unstable_by_key(|(number, _)| *number);
         let mut families = Self { entries, unusable, ..Self::default() };
-        families.link(&bases);
+        let beside = || {
+            drop(offsets);
+            meanwhile();
+        };
+        rayon::join(|| families.link(&bases), beside);
         families
     }
 
@@ -94,25 +98,32 @@ impl Families {
             next[*base as usize] += 1;
         }
         let mut sum = 0;
-        for (entry, next) in self.entries.iter_mut().zip(&mut next) {
-            entry.first_child = sum;
+        for next in &mut next {
             sum += *next;
-            *next = entry.first_child;
+            *next = sum - *next;
         }
-        self.entries[bases.len()].first_child = sum;
         self.children = vec![0; sum as usize];
         for (number, base) in (0..).zip(bases).filter(|(_, base)| **base != NONE) {
             let place = &mut next[*base as usize];
             self.children[*place as usize] = number;
             *place += 1;
         }
+        // Each is where the children of an entry end now. Entries are many bytes each: they are gone through once.
+        let mut start = 0;
+        for (entry, end) in self.entries.iter_mut().zip(next.iter().chain([&sum])) {
+            entry.first_child = start;
+            start = *end;
+        }
         self.count_families(bases);
-        let family = &self.family;
-        for around in self.entries.windows(2) {
-            let range = around[0].first_child as usize..around[1].first_child as usize;
+        let (family, mut start) = (&self.family, 0);
+        for end in next {
             // Whoever walks a family lets go of an object before it turns to the last of its deltas: with the largest
             // branch last, the objects held at once are no more than the logarithm of the family's size.
-            self.children[range].sort_by_key(|child| family[*child as usize]);
+            let children = &mut self.children[start as usize..end as usize];
+            if children.len() > 1 {
+                children.sort_by_key(|child| family[*child as usize]);
+            }
+            start = end;
         }
     }
 
@@ -172,16 +183,18 @@ fn read(
     offsets: &Offsets,
     number: u32,
 ) -> Result<(Header, u32), PackError> {
-    let Place { offset, position } = offsets.place(number);
-    let position = position as usize;
-    index.offset(position)?;
+    let Place { offset, position, checksum } = offsets.place(number);
+    if offset == u64::MAX {
+        // Why, if nobody knows where it starts.
+        index.offset(position as usize)?;
+    }
     let next = offsets.next(number);
     if next == Some(offset) {
         return Err(PackError::Corrupt("its index has another object at the same offset"));
     }
     let bytes = bytes(data, offset, next.unwrap_or(u64::MAX))?;
     // Without this, a wrong bit in a header could make a blob a tree, which nobody would miss.
-    if index.checksum(position).is_some_and(|sum| sum != libdeflater::crc32(bytes)) {
+    if index.has_checksums() && checksum != libdeflater::crc32(bytes) {
         return Err(PackError::Corrupt("its entry does not match its checksum"));
     }
     let header = entry::parse(bytes)?;

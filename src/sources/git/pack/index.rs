@@ -113,6 +113,11 @@ impl<'a> Index<'a> {
             .ok_or(PackError::Corrupt("its index has no place for its offset"))
     }
 
+    /// Whether there is a checksum of each entry.
+    pub(crate) fn has_checksums(&self) -> bool {
+        self.frame.version == Version::Two
+    }
+
     /// The CRC-32 of the entry of the object at `position`. Version 1 has none.
     pub(crate) fn checksum(&self, position: usize) -> Option<u32> {
         let table = self.tables() + 20 * self.frame.count;

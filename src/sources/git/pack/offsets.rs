@@ -5,11 +5,14 @@
 
 use super::Index;
 
-/// Where an entry starts in the pack, and where it stands in the index.
+/// Where an entry starts in the pack, where it stands in the index, and its checksum: looked up here, where the index is
+/// gone through in its own order, and not later, in that of the pack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) offset: u64,
     pub(super) position: u32,
+    /// The CRC-32 of the entry; 0 if the index has none.
+    pub(super) checksum: u32,
 }
 
 /// The places of all entries, sorted. An entry's number is its place among them.
@@ -30,13 +33,9 @@ impl Offsets {
         }
         // Whatever starts behind the end is in the last one.
         offsets.ends = vec![0; (length >> offsets.stretch) + 1];
-        let place = |position| {
-            let offset = index.offset(position).unwrap_or(u64::MAX);
-            Place { offset, position: position as u32 }
-        };
-        let all = (0..index.len()).map(place);
-        for place in all.clone() {
-            let stretch = offsets.stretch_of(place.offset);
+        let all = (0..index.len()).map(|position| index.offset(position).unwrap_or(u64::MAX));
+        for offset in all.clone() {
+            let stretch = offsets.stretch_of(offset);
             offsets.ends[stretch] += 1;
         }
         let mut sum = 0;
@@ -45,15 +44,20 @@ impl Offsets {
             *end = sum - *end;
         }
         offsets.places = vec![Place::default(); index.len()];
-        for place in all {
-            let stretch = offsets.stretch_of(place.offset);
+        for (position, offset) in all.enumerate() {
+            let stretch = offsets.stretch_of(offset);
             let next = &mut offsets.ends[stretch];
-            offsets.places[*next as usize] = place;
+            let checksum = index.checksum(position).unwrap_or_default();
+            offsets.places[*next as usize] = Place { offset, position: position as u32, checksum };
             *next += 1;
         }
         let mut start = 0;
         for end in &offsets.ends {
-            offsets.places[start..*end as usize].sort_unstable();
+            let near = &mut offsets.places[start..*end as usize];
+            // Those at one offset were dealt in the order of the index, and stay in it.
+            if near.len() > 1 {
+                near.sort_by_key(|place| place.offset);
+            }
             start = *end as usize;
         }
         offsets

@@ -17,7 +17,7 @@ use crate::sources::git::inflate::{self, Inflater, Inflating};
 /// that they lie in are at most four times as large, or [`KEPT`].
 const MAX_HELD: u64 = 512 << 20;
 
-/// Families taken by a thread at once: neighbours share the pages of the map.
+/// Families taken by a thread at once, at most: neighbours share the pages of the map.
 const CHUNK: usize = 16;
 
 /// A family with more than this part of all work is started early, so that it is not what all wait for at the end.
@@ -47,23 +47,16 @@ impl Pack<'_> {
         stop: impl Fn() -> bool + Sync,
         worker: impl Fn() -> W + Sync,
     ) -> Vec<Failed> {
-        let (heavy, light) = self.roots(wanted, pool.current_num_threads());
-        let wanted: usize =
-            heavy.iter().chain(&light).map(|root| self.family(*root) as usize).sum();
+        let threads = pool.current_num_threads();
+        let roots = self.roots(wanted, threads);
+        let wanted: usize = roots.all().map(|root| self.family(root) as usize).sum();
         let (next, passed) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let failed: Mutex<Vec<Failed>> = Mutex::new(Vec::new());
         pool.broadcast(|_| {
             let mut thread = Thread::new(self, &skip);
             let mut worker = worker();
             while !stop() {
-                let turn = next.fetch_add(1, Ordering::Relaxed);
-                let roots = match turn.checked_sub(heavy.len()) {
-                    None => &heavy[turn..=turn],
-                    Some(turn) => match light.chunks(CHUNK).nth(turn) {
-                        Some(roots) => roots,
-                        None => break,
-                    },
-                };
+                let Some(roots) = roots.take(&next, threads) else { break };
                 for root in roots {
                     thread.family(*root, &mut worker);
                 }
@@ -85,26 +78,32 @@ impl Pack<'_> {
         failed
     }
 
-    /// The whole objects of wanted kinds: those with much work below them, most first, and all others as they lie.
-    fn roots(&self, wanted: impl Fn(Kind) -> bool, threads: usize) -> (Vec<u32>, Vec<u32>) {
+    /// The whole objects of wanted kinds, which families hang below.
+    fn roots(&self, wanted: impl Fn(Kind) -> bool, threads: usize) -> Roots {
         let mut light: Vec<u32> = (0..self.len() as u32)
             .filter(|number| self.entry(*number).whole.is_some_and(&wanted))
             .collect();
+        if threads == 1 {
+            return Roots { heavy: Vec::new(), light };
+        }
         // Objects of one family are about as large as its root. What deflating made hardly smaller may well be an archive,
         // of which all members are looked at.
-        let work = |root: &u32| {
-            let size = self.entry(*root).size;
-            let packed = self.body(*root).map_or(0, <[u8]>::len) as u64;
+        let work = |root: u32| {
+            let size = self.entry(root).size;
+            let packed = self.body(root).map_or(0, <[u8]>::len) as u64;
             let unpacked = if packed > size / 8 * 7 { ARCHIVED } else { 1 };
-            u64::from(self.family(*root)).saturating_mul(1 + size).saturating_mul(unpacked)
+            u64::from(self.family(root)).saturating_mul(1 + size).saturating_mul(unpacked)
         };
-        let all = light.iter().map(work).fold(0, u64::saturating_add);
-        let mut heavy = Vec::new();
-        if threads > 1 {
-            heavy.extend(light.extract_if(.., |root| work(root) > all / HEAVY));
-            heavy.sort_by_key(|root| Reverse(work(root)));
-        }
-        (heavy, light)
+        let works: Vec<u64> = light.iter().map(|root| work(*root)).collect();
+        let all = works.iter().copied().fold(0, u64::saturating_add);
+        let is_heavy = |work: u64| work > all / HEAVY;
+        let with_work = light.iter().zip(&works).filter(|(_, work)| is_heavy(**work));
+        let mut heavy: Vec<(Reverse<u64>, u32)> =
+            with_work.map(|(root, work)| (Reverse(*work), *root)).collect();
+        heavy.sort_unstable();
+        let mut works = works.iter();
+        light.retain(|_| works.next().is_none_or(|work| !is_heavy(*work)));
+        Roots { heavy: heavy.into_iter().map(|(_, root)| root).collect(), light }
     }
 
     /// Counts an entry, and all that hang below it, as failed.
@@ -113,6 +112,36 @@ impl Pack<'_> {
         while let Some(number) = pending.pop() {
             failed.push(Failed { id: self.entry(number).id, error: error.clone() });
             pending.extend(self.children(number));
+        }
+    }
+}
+
+/// Where families start.
+struct Roots {
+    /// Those with much work below them, most first.
+    heavy: Vec<u32>,
+    /// All others as they lie.
+    light: Vec<u32>,
+}
+
+impl Roots {
+    fn all(&self) -> impl Iterator<Item = u32> {
+        self.heavy.iter().chain(&self.light).copied()
+    }
+
+    /// The next ones for a thread, of so many; `next` is how many were taken. Towards the end these are fewer and fewer,
+    /// so that no thread is left with many when the others have none.
+    fn take(&self, next: &AtomicUsize, threads: usize) -> Option<&[u32]> {
+        let heavy = self.heavy.len();
+        let count = |next: usize| match next.checked_sub(heavy) {
+            None => 1,
+            Some(next) => (self.light.len().saturating_sub(next) / (4 * threads)).clamp(1, CHUNK),
+        };
+        let step = |next: usize| (next < heavy + self.light.len()).then(|| next + count(next));
+        let from = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).ok()?;
+        match from.checked_sub(heavy) {
+            None => Some(&self.heavy[from..=from]),
+            Some(start) => Some(&self.light[start..start + count(from)]),
         }
     }
 }
