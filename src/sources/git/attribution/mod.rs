@@ -10,11 +10,11 @@ mod lineage;
 mod numbers;
 mod places;
 mod references;
+mod spread;
 mod tips;
 mod trees;
 
 use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasherDefault;
 use std::sync::Mutex;
 
 use git2::Repository;
@@ -24,10 +24,10 @@ pub(crate) use self::commits::parse_id;
 use self::commits::{Commits, Number};
 pub use self::lineage::Lineage;
 pub(crate) use self::lineage::{Recorder, Said};
-use self::numbers::Prefix;
 pub(crate) use self::places::Place;
 use self::places::{Finder, Roots};
 pub(crate) use self::references::References;
+use self::spread::Spread;
 use self::tips::Tips;
 use self::trees::{Gathered, Noted, Trees, Turned};
 use super::objects::{Store, Unread, while_reading};
@@ -83,7 +83,7 @@ pub(crate) struct Attribution {
     trees: Trees,
     roots: Roots,
     /// Objects that something keeps directly.
-    kept: HashMap<Id, Reach, BuildHasherDefault<Prefix>>,
+    kept: HashMap<Id, Reach, Spread>,
     tips: Tips,
     scope: Scope,
     head: Option<Number>,

@@ -1,11 +1,12 @@
 //! The numbers of objects, by their ids.
 
-use std::hash::Hasher;
+use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use rayon::prelude::*;
 
+use super::spread::Spread;
 use crate::sources::git::pack::Id;
 
 /// The most tables that ids are dealt into.
@@ -18,19 +19,22 @@ pub(super) struct Numbers {
     ids: Vec<Id>,
     /// Each has the ids whose last byte tells so, as many tables as there are threads to fill them.
     tables: Vec<HashTable<u32>>,
+    spread: Spread,
 }
 
 impl Numbers {
     /// Numbers ids in their order; one that stands there twice has its last number.
     pub(super) fn of(ids: Vec<Id>) -> Self {
-        Self { tables: vec![table(&ids, 0, 1)], ids }
+        let spread = Spread::default();
+        Self { tables: vec![table(&ids, spread, 0, 1)], ids, spread }
     }
 
     /// [`Self::of`] on the threads of the current pool.
     pub(super) fn in_parallel(ids: Vec<Id>) -> Self {
         let count = rayon::current_num_threads().next_power_of_two().min(MAX_TABLES);
-        let tables = (0..count).into_par_iter().map(|number| table(&ids, number, count));
-        Self { tables: tables.collect(), ids }
+        let spread = Spread::default();
+        let tables = (0..count).into_par_iter().map(|number| table(&ids, spread, number, count));
+        Self { tables: tables.collect(), ids, spread }
     }
 
     /// How many there are, those that stand there twice counted each.
@@ -44,17 +48,18 @@ impl Numbers {
 
     pub(super) fn get(&self, id: &Id) -> Option<u32> {
         let table = &self.tables[table_of(id, self.tables.len())];
-        table.find(prefix(id), |number| self.ids[*number as usize] == *id).copied()
+        table.find(self.spread.hash_one(id), |number| self.ids[*number as usize] == *id).copied()
     }
 }
 
 /// One of so many tables.
-fn table(ids: &[Id], number: usize, count: usize) -> HashTable<u32> {
+fn table(ids: &[Id], spread: Spread, number: usize, count: usize) -> HashTable<u32> {
     let mut table = HashTable::with_capacity(ids.len() / count * 9 / 8);
     let own = ids.iter().zip(0..).filter(|(id, _)| table_of(id, count) == number);
     for (id, number) in own {
         let is_same = |known: &u32| ids[*known as usize] == *id;
-        match table.entry(prefix(id), is_same, |known| prefix(&ids[*known as usize])) {
+        let hash = |known: &u32| spread.hash_one(ids[*known as usize]);
+        match table.entry(spread.hash_one(id), is_same, hash) {
             Entry::Occupied(mut known) => *known.get_mut() = number,
             Entry::Vacant(free) => {
                 free.insert(number);
@@ -67,34 +72,6 @@ fn table(ids: &[Id], number: usize, count: usize) -> HashTable<u32> {
 /// Which of so many tables an id is in; there are a power of two of them.
 fn table_of(id: &Id, count: usize) -> usize {
     usize::from(id[19]) & (count - 1)
-}
-
-/// The first bytes of an id, which are as good as any hash of it.
-pub(super) fn prefix(id: &Id) -> u64 {
-    u64::from_le_bytes(*id.first_chunk().expect("an id has twenty bytes"))
-}
-
-/// Takes the first bytes of an object id, which are as good as any hash of it.
-#[derive(Default)]
-pub(super) struct Prefix(u64);
-
-impl Hasher for Prefix {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            return self.0 ^= u64::from_le_bytes(*first);
-        }
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
-    }
 }
 
 #[cfg(test)]

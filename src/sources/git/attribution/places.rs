@@ -2,13 +2,14 @@
 
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::hash::BuildHasher;
 use std::path::PathBuf;
 
 use super::Attribution;
 use super::commits::{Commits, Number};
 use super::groups::Groups;
 use super::numbers::Numbers;
+use super::spread::Spread;
 use super::trees::Tree;
 use crate::model::history::Reach;
 use crate::sources::git::changed::path_of;
@@ -262,45 +263,5 @@ impl Paths {
             next = rest;
         }
         path_of(&bytes)
-    }
-}
-
-/// Hashes pairs of numbers by multiplying them with one that is chosen at random.
-struct Spread(u64);
-
-impl Default for Spread {
-    fn default() -> Self {
-        Self(RandomState::new().hash_one(0) | 1)
-    }
-}
-
-impl BuildHasher for Spread {
-    type Hasher = Pair;
-
-    fn build_hasher(&self) -> Pair {
-        Pair { numbers: 0, factor: self.0 }
-    }
-}
-
-/// A pair of numbers that is hashed.
-struct Pair {
-    numbers: u64,
-    factor: u64,
-}
-
-impl Hasher for Pair {
-    fn finish(&self) -> u64 {
-        // Tables take the lowest bits first; the highest ones of a product depend on all of both factors.
-        self.numbers.wrapping_mul(self.factor).rotate_left(26)
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.numbers = self.numbers.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        self.numbers = self.numbers.rotate_left(32) ^ u64::from(number);
     }
 }

@@ -2,15 +2,14 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
-use std::hash::BuildHasherDefault;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use git2::Repository;
 
 use super::commits::parse_id;
-use super::numbers::Prefix;
 use super::references::{self, References, id_of};
+use super::spread::Spread;
 use crate::model::history::Reach;
 use crate::sources::git::GitError;
 use crate::sources::git::changed::path_of;
@@ -119,7 +118,7 @@ impl Tips {
     }
 
     /// Each object that something keeps, with the best of what does.
-    pub(super) fn kept(&self) -> HashMap<Id, Reach, BuildHasherDefault<Prefix>> {
+    pub(super) fn kept(&self) -> HashMap<Id, Reach, Spread> {
         let mut kept = HashMap::default();
         for tip in &self.kept {
             let reach = kept.entry(tip.id).or_insert(tip.reach);

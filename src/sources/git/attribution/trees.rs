@@ -4,14 +4,14 @@
 //! name is stored as a number of four bytes, since nearly all edges of a history repeat those of the version before.
 
 use std::collections::HashMap;
-use std::hash::BuildHasherDefault;
 
 use rayon::prelude::*;
 
 use super::Wanted;
 use super::entries::{Mode, Outline, Piece, Pieces};
 use super::groups::{Groups, range};
-use super::numbers::{Numbers, Prefix, prefix};
+use super::numbers::Numbers;
+use super::spread::Spread;
 use crate::model::traces::Copied;
 use crate::sources::git::pack::Id;
 
@@ -33,7 +33,7 @@ pub(super) struct Gathered {
     /// Numbers of entries.
     edges: Vec<u32>,
     entries: Vec<Named>,
-    known: HashMap<u64, u32, BuildHasherDefault<Prefix>>,
+    known: HashMap<u64, u32, Spread>,
     names: Names,
     /// Wanted objects, each under its name.
     wanted: Vec<(u32, Id)>,
@@ -159,7 +159,8 @@ impl Gathered {
         let by_name = name.iter().fold(0_u64, |hash, byte| {
             (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
         });
-        let key = prefix(child) ^ by_name;
+        let key =
+            u64::from_le_bytes(*child.first_chunk().expect("an id has twenty bytes")) ^ by_name;
         if let Some(number) = self.known.get(&key) {
             let known = &self.entries[*number as usize];
             // Whoever writes a tree can make keys collide.
