@@ -344,6 +344,33 @@ fn a_fifo_in_place_of_a_loose_object_is_named_and_not_waited_for() {
 
 #[cfg(unix)]
 #[test]
+fn a_fifo_in_place_of_a_reference_or_a_pack_is_named_and_not_waited_for() {
+    let sandbox = Sandbox::new();
+    let repository = make(&sandbox, "loose");
+    let fifo = |path: &str| {
+        let path = repository.join(".git").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        path
+    };
+    let name = format!("objects/pack/pack-{}", "1".repeat(40));
+    let pack = [fifo(&format!("{name}.pack")), fifo(&format!("{name}.idx"))];
+    sandbox.run("history made/repo").expect(2).says("not a regular file");
+    for path in pack {
+        fs::remove_file(path).unwrap();
+    }
+    for path in
+        ["refs/heads/odd", "refs/heads/odd.odd.lock", "packed-refs", "objects/info/alternates"]
+    {
+        let path = fifo(path);
+        let run = sandbox.run("history made/repo").expect(2);
+        run.says("regular file").says("3 credentials found");
+        fs::remove_file(path).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn what_cannot_be_listed_is_a_problem() {
     let sandbox = Sandbox::new();
     let repository = make(&sandbox, "loose");

@@ -79,7 +79,7 @@ impl Missing {
             );
             say(ProblemKind::Shallow, message);
         }
-        let References { list, unread } = references;
+        let References { list, unread, .. } = references;
         for message in unread {
             say(ProblemKind::Unreadable, message.clone());
         }

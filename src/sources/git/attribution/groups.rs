@@ -37,22 +37,6 @@ impl Groups {
         &self.members[range(&self.ends, number)]
     }
 
-    /// Keeps the first groups, at most `count`, and of their members the first, at most `members`.
-    pub(super) fn truncate(&mut self, count: usize, members: usize) {
-        self.ends.truncate(count);
-        let last = self.ends.last().map_or(0, |end| *end as usize);
-        self.members.truncate(last.min(members));
-        if self.members.len() < last {
-            let most = self.members.len() as u32;
-            self.ends.iter_mut().for_each(|end| *end = most.min(*end));
-        }
-    }
-
-    /// How many members all groups have.
-    pub(super) fn members(&self) -> usize {
-        self.members.len()
-    }
-
     /// Adds more groups, of which `more` is added to all members.
     pub(super) fn append(&mut self, groups: Self, more: u32) {
         if self.ends.is_empty() && more == 0 {
@@ -83,25 +67,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn what_is_cut_off_are_the_last_groups_and_members(
-            all in prop::collection::vec((0..5_u32, any::<u8>()), 0..20),
-            (count, members) in (0..7_usize, 0..25_usize),
-        ) {
-            let pairs = all.iter().map(|(group, number)| (*group, u32::from(*number)));
-            let mut groups = Groups::of(5, pairs);
-            let mut expected = lists(&groups);
-            expected.truncate(count);
-            let mut left = members;
-            for list in &mut expected {
-                list.truncate(left);
-                left -= list.len();
-            }
-            groups.truncate(count, members);
-            prop_assert_eq!(groups.members(), expected.concat().len());
-            prop_assert_eq!(lists(&groups), expected);
-        }
-
         #[test]
         fn groups_are_what_lists_would_be(
             one in prop::collection::vec((0..5_u32, any::<u16>()), 0..40),

@@ -15,7 +15,7 @@ mod tips;
 mod trees;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use git2::Repository;
 use rayon::ThreadPool;
@@ -130,23 +130,24 @@ impl Attribution {
         stop: impl Fn() -> bool + Send + Sync,
     ) -> (Self, Vec<Unread>) {
         let threads: Mutex<Vec<Turned>> = Mutex::default();
+        let room = Arc::default();
         let read = || {
             let gatherer = || {
-                let mut gatherer =
-                    Gatherer { trees: Gathered::default(), wanted, threads: &threads };
+                let trees = Gathered::within(&room);
+                let mut gatherer = Gatherer { trees, wanted, threads: &threads };
                 move |object: Object<'_, Noted>| gatherer.take(object)
             };
             store.each(pool, |kind| kind == Kind::Tree, stop, gatherer)
         };
         let Lineage { commits: written, mut tags, references } = lineage;
+        let head = references.head;
         let (unread, (tips, kept, commits, head)) = while_reading(read, || {
             tags.sort_unstable();
             let mut tips = Tips::of(repository, references);
             tips.follow(&tags);
             let kept = tips.kept();
             let commits = Commits::new(&written, &kept);
-            // Why there is none is among what could not be read of the references.
-            let head = references::head(repository).ok().flatten();
+            drop(written);
             let head = head.and_then(|head| commits.number(&head));
             (tips, kept, commits, head)
         });

@@ -15,6 +15,8 @@ use crate::sources::regular;
 pub(crate) struct References {
     /// Names, and the objects that they lead to. Those that lead to other references are left out.
     pub(crate) list: Vec<(String, Id)>,
+    /// The commit that is checked out; none on an unborn branch, or if it cannot be read.
+    pub(crate) head: Option<Id>,
     /// What could not be read, in words.
     pub(crate) unread: Vec<String>,
 }
@@ -23,11 +25,17 @@ impl References {
     /// Asks the repository for its references, and looks at the HEADs of all its working trees.
     pub(crate) fn of(repository: &Repository) -> Self {
         let mut references = Self::default();
-        if let Err(error) = references.listed(repository) {
+        let common = repository.commondir();
+        // libgit2 waits for the other end of a FIFO.
+        let can_be_listed = !references.broken(common, PathBuf::from("refs"))
+            && !["HEAD", "packed-refs"].iter().any(|name| is_special(&common.join(name)))
+            && !is_special(&repository.path().join("HEAD"));
+        if !can_be_listed {
+            let message = "the references cannot be listed: one is no regular file".to_owned();
+            references.unread.push(message);
+        } else if let Err(error) = references.listed(repository) {
             references.unread.push(format!("the references cannot be listed: {}", error.message()));
         }
-        let common = repository.commondir();
-        references.broken(common, PathBuf::from("refs"));
         references.head(repository.path(), "HEAD");
         if common != repository.path() {
             references.head(common, "the main working tree's HEAD");
@@ -36,8 +44,10 @@ impl References {
             let name = worktree.file_name().unwrap_or_default().to_string_lossy();
             references.head(&worktree, &format!("worktrees/{name}/HEAD"));
         }
-        if let Err(error) = head(repository) {
-            references.unread.push(error);
+        match head(repository) {
+            _ if !can_be_listed => {}
+            Ok(head) => references.head = head,
+            Err(error) => references.unread.push(error),
         }
         references
     }
@@ -51,8 +61,10 @@ impl References {
         Ok(())
     }
 
-    /// Notes the files of references that hold none: libgit2 passes over them.
-    fn broken(&mut self, common: &Path, from: PathBuf) {
+    /// Notes the files of references that hold none: libgit2 passes over them. Returns whether there is anything that is
+    /// no file.
+    fn broken(&mut self, common: &Path, from: PathBuf) -> bool {
+        let mut has_special = false;
         let mut pending = vec![from];
         while let Some(name) = pending.pop() {
             let path = common.join(&name);
@@ -64,7 +76,7 @@ impl References {
                     pending.extend(names);
                     continue;
                 }
-                Ok(_) => {}
+                Ok(_) => has_special |= is_special(&path),
                 // git packs references while others read them.
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 Err(error) => {
@@ -84,6 +96,7 @@ impl References {
                 Err(error) => self.unread.push(format!("{}: {error}", name.display())),
             }
         }
+        has_special
     }
 
     /// The HEAD of a working tree, if it is detached.
@@ -108,12 +121,17 @@ impl References {
 
 /// The commit that is checked out; none on an unborn branch. The commit itself is not read by libgit2, which may not be
 /// able to where the pack reader is.
-pub(super) fn head(repository: &Repository) -> Result<Option<Id>, String> {
+fn head(repository: &Repository) -> Result<Option<Id>, String> {
     match repository.head() {
         Ok(head) => Ok(head.target().and_then(id_of)),
         Err(error) if error.code() == ErrorCode::UnbornBranch => Ok(None),
         Err(error) => Err(format!("HEAD cannot be read: {}", error.message())),
     }
+}
+
+/// Whether there is something that is neither a file nor a directory, or a link to such.
+fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 /// The paths in a directory, none if it is not there; or what went wrong, in words.

@@ -40,7 +40,7 @@ const MAX_LOG: u64 = 256 << 20;
 impl Tips {
     /// Takes the references of a repository, and reads their logs.
     pub(super) fn of(repository: &Repository, references: References) -> Self {
-        let References { list, unread } = references;
+        let References { list, unread, .. } = references;
         let mut tips = Self { unread, ..Self::default() };
         tips.kept.extend(list.into_iter().map(|(name, id)| Tip { id, reach: reach(&name) }));
         let common = repository.commondir().to_owned();

@@ -4,6 +4,8 @@
 //! name is stored as a number of four bytes, since nearly all edges of a history repeat those of the version before.
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -18,11 +20,39 @@ use crate::sources::git::pack::Id;
 /// A tree's number, in the order in which the pass met it.
 pub(super) type Tree = u32;
 
-/// Edges that one thread keeps: half a gigabyte of them. The history of Linux has some 60 million.
-const MAX_EDGES: usize = 1 << 27;
+/// What all threads keep together, in units of four bytes: four gigabytes. The history of Linux has some 60 million edges,
+/// one unit each.
+const MAX_KEPT: usize = 1 << 30;
 
-/// Edges that are kept of all threads together, and entries: as many as have numbers.
-const MAX_TOGETHER: usize = u32::MAX as usize;
+/// Units that a thread asks for at once.
+const GRANT: usize = 1 << 16;
+
+/// Units that an entry takes beside its name, its places in the tables counted.
+const PER_ENTRY: usize = 12;
+
+/// Units that a wanted object under a name takes beside that.
+const PER_WANTED: usize = 6;
+
+/// Units that the place of a wanted object takes.
+const PER_PLACE: usize = 2;
+
+/// How much may still be kept, by all threads together.
+pub(super) struct Room(AtomicUsize);
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(AtomicUsize::new(MAX_KEPT))
+    }
+}
+
+impl Room {
+    /// Takes so many units, or what is left.
+    fn take(&self, units: usize) -> usize {
+        let less = |left: usize| Some(left.saturating_sub(units));
+        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        before.unwrap_or_default().min(units)
+    }
+}
 
 /// What one thread gathered.
 #[derive(Default)]
@@ -40,7 +70,10 @@ pub(super) struct Gathered {
     held: Vec<(Tree, u32)>,
     /// The marks of the tree at hand.
     marks: Vec<Mark>,
-    /// Whether there were more edges than are kept.
+    room: Arc<Room>,
+    /// Units that were taken from it and are left.
+    granted: usize,
+    /// Whether there was more than is kept.
     is_cut_off: bool,
 }
 
@@ -105,6 +138,22 @@ impl Names {
 }
 
 impl Gathered {
+    /// Nothing yet, with what may be kept from `room`.
+    pub(super) fn within(room: &Arc<Room>) -> Self {
+        Self { room: Arc::clone(room), ..Self::default() }
+    }
+
+    /// Whether so many units more may be kept.
+    fn grants(&mut self, units: usize) -> bool {
+        if self.granted < units {
+            self.granted += self.room.take(units.max(GRANT));
+        }
+        let left = self.granted.checked_sub(units);
+        self.granted = left.unwrap_or(self.granted);
+        self.is_cut_off |= left.is_none();
+        left.is_some()
+    }
+
     /// Takes the next tree. One that is cut off is taken as far as it goes. `base` is what was noted of the tree that
     /// it was made of, and what it has in common with that; `is_base` says whether to note the same of this one.
     pub(super) fn take(
@@ -127,24 +176,26 @@ impl Gathered {
                     let same = base[first..].iter().take_while(|mark| mark.at < from.end);
                     marks.extend(same.map(|mark| Mark { at: mark.at - from.start + to, ..*mark }));
                 }
-                Piece::Entry { mode: Mode::Tree, .. } if self.edges.len() == MAX_EDGES => {
-                    self.is_cut_off = true;
-                }
                 Piece::Entry { at, mode: Mode::Tree, name, id } => {
-                    marks.push(Mark { at, of: Of::Subtree(self.entry(id, name)) });
+                    let entry = self.entry(id, name);
+                    marks.extend(entry.map(|entry| Mark { at, of: Of::Subtree(entry) }));
                 }
                 Piece::Entry { at, mode: Mode::File, name, id } if wanted.contains(id) => {
-                    self.wanted.push((self.names.number(name), *id));
-                    marks.push(Mark { at, of: Of::Wanted(self.wanted.len() as u32 - 1) });
+                    if self.grants(PER_WANTED + name.len() / 4) {
+                        self.wanted.push((self.names.number(name), *id));
+                        marks.push(Mark { at, of: Of::Wanted(self.wanted.len() as u32 - 1) });
+                    }
                 }
                 Piece::Entry { .. } => {}
             }
         }
         for mark in &marks {
             match mark.of {
-                Of::Subtree(_) if self.edges.len() == MAX_EDGES => self.is_cut_off = true,
-                Of::Subtree(entry) => self.edges.push(entry),
-                Of::Wanted(wanted) => self.held.push((self.trees.len() as Tree, wanted)),
+                Of::Subtree(entry) if self.grants(1) => self.edges.push(entry),
+                Of::Wanted(wanted) if self.grants(PER_PLACE) => {
+                    self.held.push((self.trees.len() as Tree, wanted));
+                }
+                Of::Subtree(_) | Of::Wanted(_) => {}
             }
         }
         self.trees.push(id);
@@ -155,7 +206,8 @@ impl Gathered {
         noted
     }
 
-    fn entry(&mut self, child: &Id, name: &[u8]) -> u32 {
+    /// The number of a subtree under a name, if one more may be kept.
+    fn entry(&mut self, child: &Id, name: &[u8]) -> Option<u32> {
         let by_name = name.iter().fold(0_u64, |hash, byte| {
             (hash.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x517c_c1b7_2722_0a95)
         });
@@ -165,17 +217,21 @@ impl Gathered {
             let known = &self.entries[*number as usize];
             // Whoever writes a tree can make keys collide.
             if known.child == *child && *self.names.list[known.name as usize] == *name {
-                return *number;
+                return Some(*number);
             }
+        }
+        if !self.grants(PER_ENTRY + name.len() / 4) {
+            return None;
         }
         self.entries.push(Named { child: *child, name: self.names.number(name) });
         let number = self.entries.len() as u32 - 1;
         self.known.entry(key).or_insert(number);
-        number
+        Some(number)
     }
 
     /// All of it, with the edges turned round.
     pub(super) fn turned(self) -> Turned {
+        self.room.0.fetch_add(self.granted, Ordering::Relaxed);
         let Self { trees, ends, edges, entries, names, wanted, held, is_cut_off, .. } = self;
         let edges_of = |tree| edges[range(&ends, tree)].iter();
         let turned = (0..trees.len() as Tree)
@@ -256,20 +312,6 @@ impl Gathering {
     }
 }
 
-/// Keeps no more entries and edges of all threads together than `most`. Returns whether there were more.
-fn cut_off(gathered: &mut [Turned], most: usize) -> bool {
-    let (mut entries, mut edges, mut is_cut_off) = (most, most, false);
-    for one in gathered {
-        let before = (one.entries.len(), one.holders.members());
-        one.entries.truncate(entries);
-        one.holders.truncate(entries, edges);
-        let after = (one.entries.len(), one.holders.members());
-        is_cut_off |= before != after;
-        (entries, edges) = (entries - after.0, edges - after.1);
-    }
-    is_cut_off
-}
-
 impl Trees {
     /// Puts together what the threads gathered, on those of the current pool. `also` is what else is to be done as soon
     /// as the trees have numbers.
@@ -277,8 +319,7 @@ impl Trees {
         mut gathered: Vec<Turned>,
         also: impl FnOnce(&Numbers) -> A + Send,
     ) -> (Self, A) {
-        let is_cut_off =
-            cut_off(&mut gathered, MAX_TOGETHER) || gathered.iter().any(|one| one.is_cut_off);
+        let is_cut_off = gathered.iter().any(|one| one.is_cut_off);
         let ids = gathered.iter().map(|one| &one.trees[..]).collect::<Vec<_>>().concat();
         let entries: Vec<Vec<Named>> =
             gathered.iter_mut().map(|one| std::mem::take(&mut one.entries)).collect();
@@ -344,24 +385,28 @@ mod tests {
     }
 
     #[test]
-    fn all_threads_together_keep_no_more_than_has_numbers() {
-        let (below, other) = ([3; 20], [4; 20]);
-        let tree = [b"40000 a\0", &below[..], b"40000 b\0", &other].concat();
-        let two_threads = || {
-            [1, 2].map(|thread| {
-                let mut gathered = Gathered::default();
+    fn all_threads_together_keep_no_more_than_there_is_room_for() {
+        let (below, other, blob) = ([3; 20], [4; 20], [5; 20]);
+        let tree = [b"40000 a\0", &below[..], b"100644 b\0", &blob, b"40000 c\0", &other].concat();
+        let wanted = Wanted::new([blob]);
+        // Each thread has both entries; each of its trees the object under its name, a place of that, and two edges.
+        let whole = 2 * (2 * PER_ENTRY + 4 * (PER_WANTED + PER_PLACE + 2));
+        for most in 0..=whole {
+            let room = Arc::new(Room(AtomicUsize::new(most)));
+            let two_threads = [1, 2].map(|thread| {
+                let mut gathered = Gathered::within(&room);
                 for number in 0..4 {
-                    gathered.take([10 * thread + number; 20], &tree, &Wanted::new([]), None, false);
+                    gathered.take([10 * thread + number; 20], &tree, &wanted, None, false);
                 }
-                gathered.turned()
-            })
-        };
-        for most in 0..20 {
-            let mut gathered = two_threads();
-            assert_eq!(cut_off(&mut gathered, most), most < 16, "{most}");
-            let kept: usize = gathered.iter().map(|one| one.holders.members()).sum();
-            assert_eq!(kept, most.min(16));
-            Trees::new(gathered.into(), |_| ());
+                let kept = gathered.edges.len()
+                    + PER_PLACE * gathered.held.len()
+                    + PER_WANTED * gathered.wanted.len()
+                    + PER_ENTRY * gathered.entries.len();
+                (kept, gathered.turned())
+            });
+            let kept: usize = two_threads.iter().map(|(kept, _)| kept).sum();
+            let (trees, ()) = Trees::new(two_threads.map(|(_, one)| one).into(), |_| ());
+            assert!(kept <= most && trees.is_cut_off == (most < whole), "{most}: {kept}");
         }
     }
 
