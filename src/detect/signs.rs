@@ -88,8 +88,8 @@ pub(crate) fn look(rules: &Compiled, text: &[u8], sign: impl FnMut(Sign, usize))
     look_around(rules, text, &(0..text.len()), sign);
 }
 
-/// The same for those in `region` of `text`, and some beside it. Each kind is looked for as far as it may reach. A run
-/// that is cut by where that starts starts there, before the region.
+/// The same for those in `region` of `text`, each kind looked for as far as it may reach. Some lie beside the region, and
+/// a run that starts far before it is told of as if it started [`REACH_BACK`] before: these are for the caller to leave out.
 fn look_around(
     rules: &Compiled,
     text: &[u8],

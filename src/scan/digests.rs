@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use sha2::{Digest as _, Sha256};
 
-/// Bytes that are kept of all archives together.
-const ROOM: usize = 4 << 20;
+/// Bytes that one thread keeps of all archives together.
+const ROOM: usize = 1 << 20;
 
 /// SHA-256 of an archive's bytes.
 pub(super) type Digest = [u8; 32];
@@ -27,8 +27,9 @@ impl Digests {
             return *digest;
         }
         let digest = Sha256::digest(archive).into();
-        if known.is_none() && archive.len() <= ROOM - self.kept {
-            self.kept += archive.len();
+        let takes = if known.is_none() { archive.len() } else { 0 };
+        if takes <= ROOM - self.kept {
+            self.kept += takes;
             self.known.insert(archive.len(), (archive.into(), digest));
         }
         digest

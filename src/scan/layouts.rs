@@ -103,6 +103,7 @@ impl<'l> Layout<'l> {
         let root = root.canonicalize().ok()?;
         let given = given.iter().find(|given| root.starts_with(given))?;
         let budget = Budget::new(limits(&tree.settings.archives));
+        budget.start();
         Some(Self { root, given, tree, budget })
     }
 

@@ -17,7 +17,11 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     // A FIFO that takes the file's place in the meantime is opened without waiting for its other end.
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
-    let file = options.open(path)?;
+    let file = match options.open(path) {
+        // Who holds a lease on a file is waited for only by those who may.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => File::open(path)?,
+        opened => opened?,
+    };
     if file.metadata()?.is_file() { Ok(file) } else { Err(refused()) }
 }
 

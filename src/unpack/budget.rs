@@ -32,15 +32,16 @@ pub struct Limits {
     pub ratio_free: u64,
     /// Bytes held at once: archives within streams that can only be read at random, and dictionaries of decoders.
     pub memory: u64,
-    /// Time for one file and all within it.
+    /// Time for all within one file, from when the first archive in it is begun.
     pub time: Duration,
 }
 
 /// What was spent of the limits for one file.
 pub struct Budget {
     limits: Limits,
-    /// Time spent before it started.
+    /// Time that was spent before.
     used: Duration,
+    /// When the first archive was begun.
     started: OnceCell<Instant>,
     expanded: Cell<u64>,
     held: Cell<u64>,
@@ -85,7 +86,7 @@ impl Budget {
     }
 
     /// Time is spent from now on, if it was not before.
-    pub(super) fn start(&self) -> Instant {
+    pub fn start(&self) -> Instant {
         *self.started.get_or_init(Instant::now)
     }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use git2::{ObjectType, Odb, Oid, Repository};
 
 use super::objects::Store;
-use super::pack::Id;
+use super::pack::{Id, Single};
 use super::range::named;
 use crate::model::blob::{Commit, ObjectId};
 use crate::model::coverage::{Problem, ProblemKind};
@@ -19,13 +19,15 @@ use crate::sources::Visitor;
 pub(super) struct Authors<'h> {
     store: &'h Store,
     repository: &'h Repository,
+    /// What a commit is rebuilt in.
+    single: Single,
     /// Those that were asked about before.
     known: HashMap<Id, Arc<Commit>>,
 }
 
 impl<'h> Authors<'h> {
     pub(super) fn new(store: &'h Store, repository: &'h Repository) -> Self {
-        Self { store, repository, known: HashMap::new() }
+        Self { store, repository, single: Single::new(), known: HashMap::new() }
     }
 
     /// The commit of this id. One that cannot be read is a problem, and by someone unknown.
@@ -44,9 +46,9 @@ impl<'h> Authors<'h> {
         commit
     }
 
-    fn read(&self, id: Id) -> Result<Commit, git2::Error> {
+    fn read(&mut self, id: Id) -> Result<Commit, git2::Error> {
         let oid = Oid::from_bytes(&id)?;
-        let parsed = self.store.find(&id, |content| parsed(oid, content));
+        let parsed = self.store.find(&id, &mut self.single, |content| parsed(oid, content));
         match parsed.flatten() {
             Some(commit) => Ok(commit),
             // It says what is wrong.

@@ -104,7 +104,7 @@ impl History {
         Ok(Self { repository, store, pool, scope })
     }
 
-    /// Lets go of it while others go on: to unmap large packs takes a while.
+    /// Lets go of it while others go on: to unmap large packs takes a while. The end of the process does not wait for it.
     pub fn close(self) {
         let Self { store, pool, .. } = self;
         pool.spawn(move || drop(store));
@@ -257,6 +257,9 @@ impl History {
         let mut excluded = HashSet::new();
         let mut placed = Vec::new();
         for object in objects {
+            if visitor.is_cancelled() {
+                break;
+            }
             let found = finder.places(&object.0);
             if found.more || placed.len() > MAX_PLACED {
                 let message = "stands at more places than are looked up: those that are told may not be all, nor the \

@@ -243,6 +243,29 @@ mod tests {
 
     proptest! {
         #[test]
+        fn streams_of_all_kinds_come_one_after_the_other(
+            all in prop::collection::vec((0_u8..=255, 0_usize..600, 1_i32..=9), 1..9),
+        ) {
+            let (mut inflater, mut into) = (Inflater::default(), Buffer::default());
+            let mut numbers = 1_u64;
+            for (most, length, level) in all {
+                // Few different bytes are packed by codes of their own or, if few in all, by fixed ones; many are stored.
+                let byte = |_| {
+                    numbers = numbers.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    (numbers >> 56) as u8 & most
+                };
+                let data: Vec<u8> = (0..length).map(byte).collect();
+                let mut compressor = Compressor::new(CompressionLvl::new(level).unwrap());
+                let mut packed = vec![0; compressor.zlib_compress_bound(length)];
+                let len = compressor.zlib_compress(&data, &mut packed).unwrap();
+                inflater.ending(&packed, len, length as u64, 1000, &mut into).unwrap();
+                prop_assert_eq!(&*into, &*data);
+                inflater.whole(&packed[..len], length as u64, 1000, &mut into).unwrap();
+                prop_assert_eq!(&*into, &*data);
+            }
+        }
+
+        #[test]
         fn what_follows_a_stream_makes_no_difference(
             data in prop::collection::vec(0_u8..4, 0..700),
             after in prop::collection::vec(any::<u8>(), 0..60),

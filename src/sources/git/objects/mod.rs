@@ -126,7 +126,12 @@ impl Store {
     }
 
     /// Gives `take` the content of an object, if it can be read and is held in memory for that.
-    pub(crate) fn find<T>(&self, id: &Id, take: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    pub(crate) fn find<T>(
+        &self,
+        id: &Id,
+        single: &mut Single,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
         let (mut take, mut taken) = (Some(take), None);
         let mut worker = |object: Object<'_>| {
             if let (Content::Bytes(content), Some(take)) = (object.data, take.take()) {
@@ -134,7 +139,7 @@ impl Store {
             }
         };
         // Whoever asks can do without.
-        let _ = self.read_single(id, &mut Single::new(), &mut worker);
+        let _ = self.read_single(id, single, &mut worker);
         taken
     }
 

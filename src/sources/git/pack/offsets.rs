@@ -7,7 +7,7 @@ use super::Index;
 
 /// Where an entry starts in the pack, where it stands in the index, and its checksum: looked up here, where the index is
 /// gone through in its own order, and not later, in that of the pack.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) offset: u64,
     pub(super) position: u32,

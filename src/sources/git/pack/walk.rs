@@ -299,3 +299,26 @@ pub(super) fn stream<N>(
     worker(Object { id, kind: Kind::Blob, size, data, base: None, note: None });
     stream.into_failed().map_or(Ok(()), |failed| Err(PackError::Stream(failed)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_family_is_taken_once(heavy in 0_u32..5, light in 0_u32..400, threads in 1_usize..5) {
+            let roots =
+                Roots { heavy: (0..heavy).collect(), light: (heavy..heavy + light).collect() };
+            let next = AtomicUsize::new(0);
+            let mut taken = Vec::new();
+            while let Some(some) = roots.take(&next, threads) {
+                prop_assert!((1..=CHUNK).contains(&some.len()));
+                taken.extend_from_slice(some);
+            }
+            prop_assert_eq!(taken, (0..heavy + light).collect::<Vec<_>>());
+            prop_assert!(roots.take(&next, threads).is_none());
+        }
+    }
+}
