@@ -10,6 +10,7 @@ mod lineage;
 mod numbers;
 mod places;
 mod references;
+mod room;
 mod spread;
 mod tips;
 mod trees;

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
@@ -13,19 +12,13 @@ use super::Wanted;
 use super::entries::{Mode, Outline, Piece, Pieces};
 use super::groups::{Groups, range};
 use super::numbers::Numbers;
+use super::room::{Room, Share};
 use super::spread::Spread;
 use crate::model::traces::Copied;
 use crate::sources::git::pack::Id;
 
 /// A tree's number, in the order in which the pass met it.
 pub(super) type Tree = u32;
-
-/// What all threads keep together, in units of four bytes: four gigabytes. The history of Linux has some 60 million edges,
-/// one unit each.
-const MAX_KEPT: usize = 1 << 30;
-
-/// Units that a thread asks for at once.
-const GRANT: usize = 1 << 16;
 
 /// Units that an entry takes beside its name, its places in the tables counted.
 const PER_ENTRY: usize = 12;
@@ -35,24 +28,6 @@ const PER_WANTED: usize = 6;
 
 /// Units that the place of a wanted object takes.
 const PER_PLACE: usize = 2;
-
-/// How much may still be kept, by all threads together.
-pub(super) struct Room(AtomicUsize);
-
-impl Default for Room {
-    fn default() -> Self {
-        Self(AtomicUsize::new(MAX_KEPT))
-    }
-}
-
-impl Room {
-    /// Takes so many units, or what is left.
-    fn take(&self, units: usize) -> usize {
-        let less = |left: usize| Some(left.saturating_sub(units));
-        let before = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        before.unwrap_or_default().min(units)
-    }
-}
 
 /// What one thread gathered.
 #[derive(Default)]
@@ -70,9 +45,7 @@ pub(super) struct Gathered {
     held: Vec<(Tree, u32)>,
     /// The marks of the tree at hand.
     marks: Vec<Mark>,
-    room: Arc<Room>,
-    /// Units that were taken from it and are left.
-    granted: usize,
+    room: Share,
     /// Whether there was more than is kept.
     is_cut_off: bool,
 }
@@ -140,18 +113,14 @@ impl Names {
 impl Gathered {
     /// Nothing yet, with what may be kept from `room`.
     pub(super) fn within(room: &Arc<Room>) -> Self {
-        Self { room: Arc::clone(room), ..Self::default() }
+        Self { room: Share::of(room), ..Self::default() }
     }
 
     /// Whether so many units more may be kept.
     fn grants(&mut self, units: usize) -> bool {
-        if self.granted < units {
-            self.granted += self.room.take(units.max(GRANT));
-        }
-        let left = self.granted.checked_sub(units);
-        self.granted = left.unwrap_or(self.granted);
-        self.is_cut_off |= left.is_none();
-        left.is_some()
+        let is_granted = self.room.grants(units);
+        self.is_cut_off |= !is_granted;
+        is_granted
     }
 
     /// Takes the next tree. One that is cut off is taken as far as it goes. `base` is what was noted of the tree that
@@ -231,7 +200,6 @@ impl Gathered {
 
     /// All of it, with the edges turned round.
     pub(super) fn turned(self) -> Turned {
-        self.room.0.fetch_add(self.granted, Ordering::Relaxed);
         let Self { trees, ends, edges, entries, names, wanted, held, is_cut_off, .. } = self;
         let edges_of = |tree| edges[range(&ends, tree)].iter();
         let turned = (0..trees.len() as Tree)
@@ -392,7 +360,7 @@ mod tests {
         // Each thread has both entries; each of its trees the object under its name, a place of that, and two edges.
         let whole = 2 * (2 * PER_ENTRY + 4 * (PER_WANTED + PER_PLACE + 2));
         for most in 0..=whole {
-            let room = Arc::new(Room(AtomicUsize::new(most)));
+            let room = Arc::new(Room::new(most));
             let two_threads = [1, 2].map(|thread| {
                 let mut gathered = Gathered::within(&room);
                 for number in 0..4 {
